@@ -1,0 +1,128 @@
+//! What a job ticket is made of.
+
+use crate::alert::AlertRecord;
+use crate::rules::model::Center;
+use crate::tracking::Choice;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The states of a job ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Deferred,
+    Held,
+    Queued,
+    Sent,
+    Parked,
+    Repaired,
+    Closed,
+    Dropped,
+}
+
+impl State {
+    pub const ALL: [State; 8] = [
+        State::Deferred,
+        State::Held,
+        State::Queued,
+        State::Sent,
+        State::Parked,
+        State::Repaired,
+        State::Closed,
+        State::Dropped,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Deferred => "deferred",
+            State::Held => "held",
+            State::Queued => "queued",
+            State::Sent => "sent",
+            State::Parked => "parked",
+            State::Repaired => "repaired",
+            State::Closed => "closed",
+            State::Dropped => "dropped",
+        }
+    }
+
+    /// Whether further alerts of its key join it.
+    pub fn is_open(self) -> bool {
+        matches!(self, State::Deferred | State::Held | State::Queued | State::Sent | State::Parked)
+    }
+}
+
+/// What the rooms between tracking and ticket found. In this version each says `not asked`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub outage: crate::outage::Expectation,
+    pub finding: crate::diagnosis::Finding,
+    pub location: crate::location::Verification,
+}
+
+/// Everything a ticket says, frozen at its crossing: a replay of the same alerts gives the same facts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TicketFacts {
+    /// `T-` and eight letters and digits: a function of install id, device, failure type and crossing alert.
+    pub number: String,
+    pub install: String,
+    pub device: String,
+    pub failure: String,
+    /// The alert that crossed the threshold.
+    pub crossing: AlertRecord,
+    /// Alerts that were counted up to and with the crossing, by event time, at most the last hundred.
+    pub alerts: Vec<AlertRecord>,
+    /// Counted since the last repair, up to and with the crossing.
+    pub total: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub choice: Choice,
+    pub evidence: Evidence,
+}
+
+/// Which maintenance center, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    pub center: Center,
+    pub why: RouteReason,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum RouteReason {
+    Building { building: String, origin: String },
+    Region { region: String, origin: String },
+    Default { origin: String },
+}
+
+/// What is to become of a crossing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// `Queued`, `Held` or `Dropped`.
+    pub state: State,
+    pub route: Route,
+    /// In words, one line each, in the order in which they were considered.
+    pub reasons: Vec<String>,
+}
+
+/// The kinds of mail a ticket's thread holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Ticket,
+    Update,
+    Reminder,
+    /// The repair is no longer needed (closed, dropped or repaired after sending).
+    StandDown,
+}
+
+/// One mail of a ticket's thread, ready for the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    pub kind: Kind,
+    /// Without angle brackets.
+    pub message_id: String,
+    pub envelope_from: String,
+    pub recipients: Vec<String>,
+    /// The whole message, CRLF line ends.
+    pub bytes: Vec<u8>,
+}
