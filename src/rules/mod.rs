@@ -9,6 +9,8 @@ mod centers;
 mod embedded;
 mod format;
 mod gates;
+#[cfg(test)]
+mod invalid;
 mod keys;
 mod layers;
 mod mistake;

@@ -245,7 +245,7 @@ fn transport(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<TransportRule> {
 
 fn smtp(c: &mut Checker<'_>, node: &Node) -> Option<TransportRule> {
     refuse_passwords(c, node);
-    let f = c.fields(node, &SMTP, "`smtp`")?;
+    let f = c.fields_but(node, &SMTP, "`smtp`", &PASSWORDS)?;
     let host = c.need(&f, "host").and_then(|node| host(c, node));
     let port = c.need(&f, "port").and_then(|node| c.whole(node, "port", 1..=65_535));
     let tls = c.need(&f, "tls").and_then(|node| c.word(node, "tls", &["none", "starttls", "implicit"]));
@@ -277,14 +277,15 @@ fn smtp(c: &mut Checker<'_>, node: &Node) -> Option<TransportRule> {
     })
 }
 
+/// Keys under which people write passwords.
+const PASSWORDS: [&str; 4] = ["password", "passwd", "pass", "secret"];
+
 fn refuse_passwords(c: &mut Checker<'_>, node: &Node) {
     let yaml::Kind::Map(entries) = &node.kind else { return };
-    for entry in entries {
-        if matches!(entry.key.as_str(), "password" | "passwd" | "pass" | "secret") {
-            let what = "rules are read by other programs, backups and people, so no password may stand here; \
-                        write it into a file only its owner can read and name that file as `credential`";
-            c.wrong(entry.at, what);
-        }
+    for entry in entries.iter().filter(|entry| PASSWORDS.contains(&entry.key.as_str())) {
+        let what = "rules are read by other programs, backups and people, so no password may stand here; \
+                    write it into a file only its owner can read and name that file as `credential`";
+        c.wrong(entry.at, what);
     }
 }
 
