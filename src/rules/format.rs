@@ -34,27 +34,25 @@ keys!(TAKE, "fields.*", "key" "matches" "after" "value" "source" "captured" "hos
 keys!(FAILURE, "failure", "cases" "default");
 keys!(CASE, "failure.cases[]", "type" "contains" "matches");
 
-/// A format rule and where it names failure types, for the checks over the whole.
+/// A format rule and where it begins.
 pub(super) struct ReadFormat {
     pub(super) rule: FormatRule,
-    /// Each failure type it names.
-    pub(super) types: Vec<(Mark, String)>,
     pub(super) at: Mark,
 }
 
-/// Reads one file.
-pub(super) fn read(c: &mut Checker<'_>, root: &Node) -> Vec<ReadFormat> {
+/// Reads one file; every failure type it names goes to `types`, for the check over the whole.
+pub(super) fn read(c: &mut Checker<'_>, root: &Node, types: &mut Vec<(Mark, String)>) -> Vec<ReadFormat> {
     let several = matches!(&root.kind, Kind::Map(entries) if entries.iter().any(|e| e.key == "formats"));
     if !several {
-        return format(c, root).into_iter().collect();
+        return format(c, root, types).into_iter().collect();
     }
     let Some(fields) = c.fields(root, &FORMATS, "a file with `formats`") else { return Vec::new() };
     let Some(node) = c.need(&fields, "formats") else { return Vec::new() };
     let items = c.list(node, "formats").unwrap_or_default();
-    items.iter().filter_map(|item| format(c, item)).collect()
+    items.iter().filter_map(|item| format(c, item, types)).collect()
 }
 
-fn format(c: &mut Checker<'_>, node: &Node) -> Option<ReadFormat> {
+fn format(c: &mut Checker<'_>, node: &Node, types: &mut Vec<(Mark, String)>) -> Option<ReadFormat> {
     let f = c.fields(node, &FORMAT, "a format rule")?;
     let unicode = match f.get("unicode") {
         Some(node) => c.flag(node, "unicode").unwrap_or(false),
@@ -79,8 +77,7 @@ fn format(c: &mut Checker<'_>, node: &Node) -> Option<ReadFormat> {
     let known = repeat.is_some();
     let fields =
         c.need(&f, "fields").and_then(|node| field_rules(c, node, unicode, known.then_some(line_captures)));
-    let mut types = Vec::new();
-    let failure = failure(c, &f, unicode, &mut types);
+    let failure = failure(c, &f, unicode, types);
     let rule = FormatRule {
         id: id?,
         origin: c.origin(node.at),
@@ -92,7 +89,7 @@ fn format(c: &mut Checker<'_>, node: &Node) -> Option<ReadFormat> {
         fields: fields?,
         failure: failure?,
     };
-    Some(ReadFormat { rule, types, at: node.at })
+    Some(ReadFormat { rule, at: node.at })
 }
 
 fn id(c: &mut Checker<'_>, node: &Node) -> Option<String> {

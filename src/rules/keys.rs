@@ -4,7 +4,7 @@
 //! the two places only fails a test.
 
 use super::reader::Keys;
-use super::{centers, format, gates, settings, thresholds};
+use super::{centers, format, gates, samples, settings, thresholds};
 
 /// The tables, file by file.
 pub const KEYS: &[&Keys] = &[
@@ -41,4 +41,7 @@ pub const KEYS: &[&Keys] = &[
     &format::TAKE,
     &format::FAILURE,
     &format::CASE,
+    &samples::TOP,
+    &samples::SAMPLE,
+    &samples::EXPECT,
 ];

@@ -146,7 +146,7 @@ fn inside(at: Mark, scalar: &Scalar, line: usize, column: usize) -> Mark {
     let offset = match scalar.style {
         Style::Plain => column - 1,
         Style::Single => column + before.filter(|c| *c == '\'').count(),
-        Style::Double if before.clone().all(|c| c.is_ascii_graphic() && c != '\\' && c != '"') => column,
+        Style::Double if before.clone().all(|c| (' '..='~').contains(&c) && c != '\\' && c != '"') => column,
         Style::Double | Style::Block => 0,
     };
     Mark { column: at.column.saturating_add(u32::try_from(offset).unwrap_or(0)), ..at }

@@ -102,9 +102,21 @@ impl<'s> Checker<'s> {
         table: &'static Keys,
         noun: &str,
     ) -> Option<Fields<'n>> {
+        self.fields_but(node, table, noun, &[])
+    }
+
+    /// The same, where some unknown keys were already told for a reason of their own.
+    pub(super) fn fields_but<'n>(
+        &mut self,
+        node: &'n Node,
+        table: &'static Keys,
+        noun: &str,
+        told: &[&str],
+    ) -> Option<Fields<'n>> {
         let entries = self.map(node, noun)?;
         for entry in entries {
-            if !table.keys.contains(&entry.key.as_str()) {
+            let key = entry.key.as_str();
+            if !table.keys.contains(&key) && !told.contains(&key) {
                 let hint = nearest(&entry.key, table.keys.iter().copied());
                 let known = match hint {
                     Some(_) => String::new(),
@@ -219,6 +231,10 @@ impl<'s> Checker<'s> {
         match scalar.text.as_str() {
             "true" if plain => Some(true),
             "false" if plain => Some(false),
+            "true" | "false" => {
+                self.wrong(node.at, format!("`{key}` must be true or false without quotes"));
+                None
+            }
             other => {
                 let hint = match other.to_ascii_lowercase().as_str() {
                     "yes" | "on" | "y" | "1" | "true" => Some("true"),

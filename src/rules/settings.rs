@@ -8,7 +8,7 @@ use super::model::{
     Tls, TransportRule,
 };
 use super::reader::{Checker, Fields, Keys};
-use super::yaml::{Entry, Node};
+use super::yaml::{self, Entry, Node};
 
 macro_rules! keys {
     ($name:ident, $of:literal, $($key:literal)+) => {
@@ -61,6 +61,26 @@ pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
         maildirs: maildirs?,
         interval: interval?,
     })
+}
+
+/// The state folder that one `autoticket.yaml` names, found without reading the rest: where the rules are
+/// broken, a mail still has to be spooled beside the state. None where the line is not there, has no value
+/// or is not a text on one line.
+pub fn state_of(autoticket_yaml_text: &str) -> Option<String> {
+    let text = autoticket_yaml_text.strip_prefix('\u{feff}').unwrap_or(autoticket_yaml_text);
+    let line = text.lines().find(|line| {
+        let rest = line.strip_prefix("state").map(str::trim_start);
+        rest.is_some_and(|rest| rest == ":" || rest.starts_with(": "))
+    })?;
+    let root = yaml::read(line, 0, &mut Vec::new())?;
+    let yaml::Kind::Map(entries) = root.kind else { return None };
+    match &entries.first()?.value {
+        value if value.is_null() => None,
+        Node { kind: yaml::Kind::Scalar(scalar), .. } if scalar.style != yaml::Style::Block => {
+            Some(scalar.text.clone())
+        }
+        _ => None,
+    }
 }
 
 /// A key that may be left out: Some(None) then; None where it is there and wrong.
@@ -143,7 +163,7 @@ fn list_source(c: &mut Checker<'_>, node: &Node, key: &str) -> Option<ListSource
 
 /// A command is a list, as no shell ever sees it.
 fn argv(c: &mut Checker<'_>, node: &Node, key: &str) -> Option<Vec<String>> {
-    if matches!(node.kind, super::yaml::Kind::Scalar(_)) {
+    if matches!(node.kind, yaml::Kind::Scalar(_)) {
         c.wrong(
             node.at,
             format!("`{key}` must be a list, program first, as no shell reads it: [program, argument]"),
@@ -225,7 +245,7 @@ fn transport(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<TransportRule> {
 
 fn smtp(c: &mut Checker<'_>, node: &Node) -> Option<TransportRule> {
     refuse_passwords(c, node);
-    let f = c.fields(node, &SMTP, "`smtp`")?;
+    let f = c.fields_but(node, &SMTP, "`smtp`", &PASSWORDS)?;
     let host = c.need(&f, "host").and_then(|node| host(c, node));
     let port = c.need(&f, "port").and_then(|node| c.whole(node, "port", 1..=65_535));
     let tls = c.need(&f, "tls").and_then(|node| c.word(node, "tls", &["none", "starttls", "implicit"]));
@@ -257,14 +277,15 @@ fn smtp(c: &mut Checker<'_>, node: &Node) -> Option<TransportRule> {
     })
 }
 
+/// Keys under which people write passwords.
+const PASSWORDS: [&str; 4] = ["password", "passwd", "pass", "secret"];
+
 fn refuse_passwords(c: &mut Checker<'_>, node: &Node) {
-    let super::yaml::Kind::Map(entries) = &node.kind else { return };
-    for entry in entries {
-        if matches!(entry.key.as_str(), "password" | "passwd" | "pass" | "secret") {
-            let what = "rules are read by other programs, backups and people, so no password may stand here; \
-                        write it into a file only its owner can read and name that file as `credential`";
-            c.wrong(entry.at, what);
-        }
+    let yaml::Kind::Map(entries) = &node.kind else { return };
+    for entry in entries.iter().filter(|entry| PASSWORDS.contains(&entry.key.as_str())) {
+        let what = "rules are read by other programs, backups and people, so no password may stand here; \
+                    write it into a file only its owner can read and name that file as `credential`";
+        c.wrong(entry.at, what);
     }
 }
 
@@ -297,4 +318,39 @@ fn keep(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<Keep> {
         return None;
     }
     Some(keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_folder_is_found_without_reading_the_rest() {
+        let text = "# state: no\nidentity: {broken\nstate: '/srv/it''s'  # ours\nkeep: [\n";
+        assert_eq!(state_of(text).as_deref(), Some("/srv/it's"));
+        assert_eq!(state_of("state:   /var/lib/x # y\r\n").as_deref(), Some("/var/lib/x"));
+        assert_eq!(state_of("\u{feff}state: /a\n").as_deref(), Some("/a"));
+        for none in [
+            "",
+            "  state: /nested\n",
+            "state:\n",
+            "state: ~\n",
+            "states: /a\n",
+            "state: [a]\n",
+            "state: |\n  x\n",
+        ] {
+            assert_eq!(state_of(none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_and_an_address_are_told_from_a_mess() {
+        for good in ["a@localhost", "first.last+tag@mail.example.com", "o'neill@example.com"] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in ["", "a", "@b", "a@", "a b@example.com", "a@b@c", "<a@b>", "a@-b", "a@b..c", "a@b\r\nX: y"]
+        {
+            assert!(!is_address(bad), "{bad:?}");
+        }
+    }
 }

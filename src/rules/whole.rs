@@ -186,11 +186,10 @@ fn whole(
     let types = thresholds::read_types(c, &top);
     let thresholds = thresholds::read(c, &top);
     let centers = centers::read(c, &top);
-    let formats = read_formats(c, sources, formats);
+    let mut named = thresholds.as_ref().map_or_else(Vec::new, |(_, named)| named.clone());
+    let formats = read_formats(c, sources, formats, &mut named);
     if let Some(types) = &types {
-        let of_thresholds = thresholds.iter().flat_map(|(_, types)| types);
-        let of_formats = formats.iter().flat_map(|format| &format.types);
-        for (at, name) in of_thresholds.chain(of_formats) {
+        for (at, name) in &named {
             known_type(c, *at, name, types);
         }
     }
@@ -235,12 +234,17 @@ fn known_center(c: &mut Checker<'_>, at: Mark, id: &str, centers: &Centers) {
 }
 
 /// The formats that count, in the order in which they are tried; ids are unique.
-fn read_formats(c: &mut Checker<'_>, sources: &[Source], files: &[(&str, u16)]) -> Vec<format::ReadFormat> {
+fn read_formats(
+    c: &mut Checker<'_>,
+    sources: &[Source],
+    files: &[(&str, u16)],
+    named: &mut Vec<(Mark, String)>,
+) -> Vec<format::ReadFormat> {
     let mut formats = Vec::new();
     let mut last = first(0);
     for (_, index) in files {
         let Some(root) = tree(c, &sources[usize::from(*index)], *index, MOST_FORMATS) else { continue };
-        formats.extend(format::read(c, &root));
+        formats.extend(format::read(c, &root, named));
         last = first(*index);
     }
     let mut seen: HashMap<String, Mark> = HashMap::new();
