@@ -86,12 +86,11 @@ class Autoticket:
         """The job tickets as (devices in one text, state)."""
         return [(json.dumps(row), row["state"]) for row in self.listed("ticket", "list", *EVERY)]
 
-    def keeps(self, mail):
-        """Whether the raw mail stands in the store or in the spool, byte for byte."""
-        if any(path.read_bytes() == mail for path in self.spooled()):
-            return True
-        ids = [row["id"] for row in self.listed("mail", "list", *EVERY)]
-        return any(self.run("mail", "show", i, "--raw").stdout == mail for i in reversed(ids))
+    def kept(self):
+        """Every raw mail in the spool and in the store, the newest first."""
+        yield from (path.read_bytes() for path in self.spooled())
+        for row in sorted(self.listed("mail", "list", *EVERY), key=lambda row: row["id"], reverse=True):
+            yield self.must("mail", "show", row["id"], "--raw")
 
     def spooled(self):
         folder = self.state / "spool" / "new"

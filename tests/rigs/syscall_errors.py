@@ -76,7 +76,7 @@ class Matrix:
         if wrong:
             return wrong
         sound = self.sound.at(at.state)
-        if done.returncode == 0 and not sound.keeps(self.mail):
+        if done.returncode == 0 and self.mail not in sound.kept():
             return f"exit 0 ({done.stdout[:60]!r}), but the mail is neither stored nor spooled byte for byte"
         again = sound.ingest(self.mail)
         if again.returncode != 0:
