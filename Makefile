@@ -1,0 +1,88 @@
+# make demo and make test are all a newcomer needs; on a bare Debian 12 with Rust they install what the build
+# lacks. Plain cargo works as well. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+TARGET := x86_64-unknown-linux-gnu
+RELEASE := target/$(TARGET)/release/autoticket
+PERF ?= ../shared/perf
+SEED ?= 1
+# The fixtures tell of this day; the clock stands still, so every demo writes the same bytes.
+DEMO_NOW := 2026-03-12T18:00:00Z
+POINTS ?= 20000
+TRIALS ?= 100
+FUZZ_SECONDS ?= 1200
+
+# What cargo-fuzz passes, for where it is not installed; RUSTC_BOOTSTRAP=1 stands in for a nightly.
+FUZZ_FLAGS := --cfg fuzzing -Cdebug-assertions -Ccodegen-units=1 -Zsanitizer=address -Cpasses=sancov-module \
+  $(foreach arg,level=4 inline-8bit-counters pc-table trace-compares,-Cllvm-args=-sanitizer-coverage-$(arg))
+
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+APT := $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get
+# What the build itself lacks, found by what it would use, so that nothing is asked of other systems.
+LACKS := $(if $(shell command -v cc && command -v c++),,build-essential) \
+         $(if $(shell command -v pkg-config),,pkg-config) \
+         $(if $(wildcard /usr/include/openssl/ssl.h),,libssl-dev) \
+         $(if $(wildcard /usr/include/zlib.h),,zlib1g-dev)
+
+.PHONY: help demo test real rigs bench fuzz man lint build deps real-deps
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: export AUTOTICKET_STATE := demo-out/state
+demo: export AUTOTICKET_RULES := demo-out/rules
+demo: deps ## builds it and runs the main job on a failed rollout of some forty mails
+	cargo build --release
+	rm -rf demo-out
+	$(RELEASE) init --install-id demo
+	$(RELEASE) domains import fixtures/rollout/domains.txt
+	$(RELEASE) nodes import fixtures/rollout/nodes.csv
+	$(RELEASE) --now $(DEMO_NOW) ingest fixtures/rollout/mails --flush
+	$(RELEASE) --now $(DEMO_NOW) audit
+	$(RELEASE) --now $(DEMO_NOW) ticket list
+	@echo "The tickets, as their maintenance centers get them, are in demo-out/state/outgoing"
+
+test: deps ## the tests that need neither root nor packages
+	cargo test
+
+real: real-deps ## all tests, with Postfix, strace and loop devices (root, Debian packages)
+	cargo build --release
+	AUTOTICKET_UNDER_TEST="$$PWD/$(RELEASE)" cargo test --features real
+
+rigs: real-deps ## the full figures of the reliability rigs (POINTS, TRIALS, SEED)
+	cargo build --release
+	tests/rigs/kill.py --autoticket $(RELEASE) --points $(POINTS) --seed $(SEED)
+	tests/rigs/syscall_errors.py --autoticket $(RELEASE) --seed $(SEED)
+	tests/rigs/power_cut.py --autoticket $(RELEASE) --trials $(TRIALS) --seed $(SEED)
+	tests/rigs/crowd.py --autoticket $(RELEASE)
+	tests/rigs/starved.py --autoticket $(RELEASE)
+	tests/rigs/postfix.py --autoticket $(RELEASE)
+
+bench: deps ## speed and memory beside the yardsticks in PERF, as a table
+	cargo build --release
+	benches/run --autoticket $(RELEASE) --perf $(PERF) --seed $(SEED)
+
+fuzz: deps ## both fuzz targets, FUZZ_SECONDS each, with the address sanitizer
+	cd fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $(TARGET)
+	for target in mail rules; do \
+	  mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
+	  fuzz/target/$(TARGET)/release/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+	    -artifact_prefix=fuzz/artifacts/$$target/ fuzz/corpus/$$target fuzz/seeds/$$target; \
+	done
+
+man: ## writes man/ and completions/ anew from the code
+	cargo build --release
+	$(RELEASE) man --write man
+	$(RELEASE) completions --write completions
+
+lint: ## format and clippy, as CI asks for them
+	cargo fmt --check
+	cargo clippy --all-targets --all-features -- -D warnings
+
+deps:
+	@lacks="$(strip $(LACKS))"; \
+	if [ -n "$$lacks" ]; then echo "the build lacks $$lacks: installing"; $(APT) update -q; $(APT) install -yq $$lacks; fi
+
+real-deps: deps
+	@$(ROOT) tests/rigs/packages

@@ -1,0 +1,60 @@
+//! The reliability rigs: faults put under the real binary, against real components of Debian.
+//!
+//! Each test runs one rig, a Python program beside this file, with the share that CI takes; by hand the same
+//! programs take more points and other seeds (`--help`). They need root and packages (`make real` installs
+//! them), hence the feature `real`; a rig that can't run fails, it is never skipped. The binary is
+//! `AUTOTICKET_UNDER_TEST` where that is set (CI names the release binary), else the one cargo has built.
+#![cfg(feature = "real")]
+#![allow(clippy::disallowed_methods, reason = "a rig starts programs and asks which binary it is given")]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+/// The rigs use both cores themselves and measure patience: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn rig(name: &str, arguments: &[&str]) {
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rigs");
+    let binary = std::env::var("AUTOTICKET_UNDER_TEST")
+        .unwrap_or_else(|_| env!("CARGO_BIN_EXE_autoticket").to_owned());
+    let status = Command::new("python3")
+        .arg(folder.join(name))
+        .args(["--autoticket", &binary])
+        .args(arguments)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .status()
+        .expect("python3 starts");
+    assert!(status.success(), "{name}: {status}");
+}
+
+#[test]
+fn kill_at_a_thousand_syscalls_loses_and_doubles_nothing() {
+    rig("kill.py", &["--points", "1000"]);
+}
+
+#[test]
+fn every_failing_syscall_ends_with_0_75_or_a_signal_and_keeps_the_mail() {
+    rig("syscall_errors.py", &[]);
+}
+
+#[test]
+fn power_cuts_lose_no_accepted_mail_while_the_controls_lose() {
+    rig("power_cut.py", &["--trials", "10"]);
+}
+
+#[test]
+fn two_hundred_at_once_all_succeed() {
+    rig("crowd.py", &[]);
+}
+
+#[test]
+fn postfix_defers_and_never_bounces_and_a_killed_pipe_counts_once() {
+    rig("postfix.py", &[]);
+}
+
+#[test]
+fn full_disks_limits_and_broken_databases_lose_no_mail() {
+    rig("starved.py", &[]);
+}
