@@ -25,7 +25,7 @@ pub struct Retried {
 pub fn retry(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     mut mails: Vec<MailRow>,
     who: &str,
     now: Timestamp,
