@@ -53,17 +53,17 @@ pub const STDIN: &str = "stdin";
 
 /// Where mails are settled: the rules, and one transaction with what it sees of the lists.
 #[derive(Debug)]
-pub struct Desk<'a> {
+pub struct Desk<'a, 'r> {
     tx: &'a Tx<'a>,
     rules: &'a RuleSet,
-    engine: &'a Engine<'a>,
+    engine: &'a Engine<'r>,
     lists: StoredLists<'a>,
     thresholds: Thresholds,
 }
 
-impl<'a> Desk<'a> {
+impl<'a, 'r> Desk<'a, 'r> {
     /// Sits down with a transaction: thresholds set while running are appended to those of the rules.
-    pub fn open(tx: &'a Tx<'a>, rules: &'a RuleSet, engine: &'a Engine<'a>) -> Result<Self, store::Error> {
+    pub fn open(tx: &'a Tx<'a>, rules: &'a RuleSet, engine: &'a Engine<'r>) -> Result<Self, store::Error> {
         let set = tx.store().thresholds()?;
         let thresholds = if set.is_empty() {
             Thresholds::new(&rules.thresholds)
