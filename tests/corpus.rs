@@ -66,5 +66,5 @@ fn line_ends_change_nothing_that_is_read() {
             compared += 1;
         }
     }
-    assert!(compared > 60, "{compared}");
+    assert!(compared > 50, "{compared}");
 }

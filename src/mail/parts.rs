@@ -22,6 +22,10 @@ pub(super) const PARTS: usize = 500;
 const PARTS_IN_ALL: usize = 10_000;
 /// Longest Content-Type that is understood.
 const CONTENT_TYPE_BYTES: usize = 2048;
+/// Longest line that is taken for a delimiter nobody declared; RFC 2046 allows 74 bytes.
+const BOUNDARY_BYTES: usize = 120;
+/// Most lines that are kept in mind as such.
+const OPENINGS: usize = 16;
 
 /// The headers of a message or part that tell its structure; raw values.
 #[derive(Debug, Clone, Copy, Default)]
@@ -134,6 +138,7 @@ impl Walk {
             self.parts = inner.parts;
             return inner.body;
         }
+        self.take_enclosed_report();
         let Some(part) = self.first.as_ref().map(|first| &self.parts[first.part]) else {
             return String::new();
         };
@@ -143,6 +148,17 @@ impl Walk {
             return text;
         }
         part.text.clone()
+    }
+
+    /// A delivery report that a gateway or a person forwarded with a word of their own is a report still;
+    /// but what a report returns may be an older one, which is none of this.
+    fn take_enclosed_report(&mut self) {
+        let is_report = |part: &Part| part.content_type == "message/delivery-status";
+        if let Some(inner) = &mut self.inner
+            && !self.parts.iter().any(is_report)
+        {
+            self.parts.extend(inner.parts.extract_if(.., |part| is_report(part)));
+        }
     }
 
     pub(super) fn note(&mut self, note: Note) {
@@ -173,9 +189,11 @@ impl Walk {
 
     /// False where the boundary never comes.
     fn multipart(&mut self, boundary: &[u8], sub: &str, body: &[u8], place: Place) -> bool {
-        let mut pieces = Pieces::new(boundary, body).peekable();
-        if pieces.peek().is_none() {
-            return false;
+        let mut pieces = Pieces::new(boundary, body);
+        if pieces.at.is_none() {
+            // Rewritten headers leave mails behind whose boundary stands in the body only.
+            let Some(boundary) = boundary_in_use(body) else { return false };
+            pieces = Pieces::new(boundary, body);
         }
         let Some(depth) = self.deeper(place.depth) else { return true };
         // The number of children so far is as good a name as any.
@@ -380,9 +398,14 @@ impl<'a> Pieces<'a> {
             let begin = search + found;
             let after = begin + self.finder.needle().len();
             search = after;
-            if begin > 0 && self.body[begin - 1] != b'\n' {
+            // Gateways indent: white space may stand before it.
+            let blanks =
+                self.body[..begin].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            let before = &self.body[..begin - blanks];
+            if before.last().is_some_and(|&byte| byte != b'\n') {
                 continue;
             }
+            let begin = before.len();
             let rest = &self.body[after..];
             let (last, rest) = match rest.strip_prefix(b"--") {
                 Some(rest) => (true, rest),
@@ -400,6 +423,27 @@ impl<'a> Pieces<'a> {
         }
         None
     }
+}
+
+/// The boundary of a multipart that uses another one than it declares: that of the first closing
+/// delimiter whose opening one stands before it.
+fn boundary_in_use(body: &[u8]) -> Option<&[u8]> {
+    let mut openings: Vec<&[u8]> = Vec::new();
+    for at in memmem::find_iter(body, b"--").filter(|&at| at == 0 || body[at - 1] == b'\n') {
+        let window = &body[at + 2..body.len().min(at + BOUNDARY_BYTES)];
+        let end = window.iter().position(|&byte| byte == b'\n').unwrap_or(window.len());
+        let line = window[..end].trim_ascii_end();
+        if let Some(closed) = line.strip_suffix(b"--")
+            && openings.contains(&closed)
+        {
+            return Some(closed);
+        }
+        let is_new = !openings.contains(&line);
+        if is_new && openings.len() < OPENINGS && line.iter().any(u8::is_ascii_alphanumeric) {
+            openings.push(line);
+        }
+    }
+    None
 }
 
 struct Delimiter {
@@ -473,6 +517,33 @@ epilogue
         );
         assert_eq!(mail.enclosed[1].value, "für node7");
         assert_eq!(mail.notes, []);
+    }
+
+    #[test]
+    fn forwarded_report_is_a_report_but_a_returned_one_is_not() {
+        let forward = |bounce: &str| {
+            mail(&format!(
+                "From: gate@example.com\nContent-Type: multipart/mixed; boundary=o\n\n--o\n\nSee below.\n--o\nContent-Type: message/rfc822\n\n{bounce}\n--o--\n"
+            ))
+        };
+        let forwarded = forward(BOUNCE);
+        assert_eq!(forwarded.body, "See below.");
+        let types: Vec<_> = parts(&forwarded).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(types, ["text/plain", "message/rfc822", "message/delivery-status"]);
+        let returned = BOUNCE.replace("=_b", "=_c");
+        let double = mail(&BOUNCE.replace("From: dm@example.com\n", &returned));
+        let reports = double.parts.iter().filter(|part| part.content_type == "message/delivery-status");
+        assert_eq!(reports.count(), 1);
+    }
+
+    #[test]
+    fn report_with_a_wrong_boundary_or_an_indented_delimiter_is_read() {
+        for damaged in [BOUNCE.replace("\"=_b\"", "\"=_a\""), BOUNCE.replacen("\n--=_b\n", "\n \t--=_b\n", 2)]
+        {
+            let mail = mail(&damaged);
+            assert_eq!(mail.body, "It could not be delivered.", "{damaged}");
+            assert_eq!(mail.parts[1].content_type, "message/delivery-status");
+        }
     }
 
     #[test]
