@@ -49,7 +49,8 @@ pub fn blocks<'m>(mail: &'m Mail, repeat: Option<&'m Repeat>, patterns: &Pattern
             }
             Repeat::Lines { line, .. } => {
                 let Some(regex) = patterns.get(line) else { continue };
-                found.extend(lines(regex, text).take(MOST_ALERTS + 1).map(|line| Block {
+                let lines = lines(regex, text).filter(reports_a_device);
+                found.extend(lines.take(MOST_ALERTS + 1).map(|line| Block {
                     text: text[line.from..line.to].trim_end_matches('\r'),
                     captures: Patterns::named(regex, &line.captures, text),
                 }));
@@ -71,6 +72,13 @@ struct MatchingLine {
     /// Without the line end.
     to: usize,
     captures: Captures,
+}
+
+/// A `lines` pattern with a capture `device` may have alternatives without it: what they match is passed over.
+fn reports_a_device(line: &MatchingLine) -> bool {
+    let info = line.captures.group_info();
+    let declared = line.captures.pattern().and_then(|pattern| info.to_index(pattern, "device"));
+    declared.is_none_or(|group| line.captures.get_group(group).is_some())
 }
 
 /// The matching lines of a text, each once, found in one pass. Line starts are character boundaries.
@@ -174,6 +182,15 @@ mod tests {
         );
         assert_eq!(got[1].captures, [("device".into(), "node3".into())]);
         assert_eq!(got.len(), 2);
+    }
+
+    #[test]
+    fn an_alternative_without_the_device_reports_nothing() {
+        let line = pattern(r"^fatal: \[\w+\][^\n]*\n\.\.\.ignoring|^fatal: \[(?<device>\w+)\]");
+        let repeat = Repeat::Lines { place: Place::Body, line };
+        let mail = mail("fatal: [a] x\n...ignoring\nfatal: [b] y\nfatal: [c] z\n");
+        let devices: Vec<String> = read(&mail, &repeat).iter().map(|block| block.captures[0].1.clone()).collect();
+        assert_eq!(devices, ["b", "c"]);
     }
 
     #[test]
