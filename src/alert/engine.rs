@@ -88,6 +88,12 @@ impl<'r> Engine<'r> {
         }
     }
 
+    /// What the format rules read of a mail, whatever the gates say of it: for `rules test` and samples.
+    pub fn recognise(&self, mail: &Mail, arrival: Timestamp) -> Found {
+        let source = source::of_mail(mail, &self.rules.gates.relays, &self.gate_patterns);
+        self.formats.read(mail, &source.unwrap_or_default(), arrival)
+    }
+
     pub(super) fn asks_source(&self) -> bool {
         use crate::rules::model::NodeAsks;
         matches!(self.rules.gates.node.asks, NodeAsks::Source | NodeAsks::Both)

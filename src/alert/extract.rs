@@ -90,30 +90,6 @@ pub fn record(context: Context, block: &Block) -> AlertRecord {
     }
 }
 
-/// How a field is written in rules and called in captures.
-pub fn word(field: Field) -> &'static str {
-    match field {
-        Field::Id => "id",
-        Field::EventTime => "event_time",
-        Field::Tool => "tool",
-        Field::Region => "region",
-        Field::Device => "device",
-        Field::Mac => "mac",
-        Field::Ip => "ip",
-        Field::Server => "server",
-        Field::Upstream => "upstream",
-        Field::Job => "job",
-        Field::Package => "package",
-        Field::Announced => "announced",
-        Field::Building => "building",
-        Field::Room => "room",
-        Field::Location => "location",
-        Field::SourceDomain => "source_domain",
-        Field::SourceNode => "source_node",
-        Field::Detail => "detail",
-    }
-}
-
 struct Reader<'c, 'r> {
     context: Context<'c, 'r>,
     block: &'c Block<'c>,
@@ -141,7 +117,7 @@ impl Reader<'_, '_> {
     }
 
     fn captured(&self, field: Field) -> Option<String> {
-        let named = self.block.captures.iter().find(|(name, _)| name == word(field));
+        let named = self.block.captures.iter().find(|(name, _)| name == field.word());
         named.map(|(_, text)| text.clone()).filter(|text| !text.trim().is_empty())
     }
 
@@ -152,7 +128,7 @@ impl Reader<'_, '_> {
             Take::Key { names, place: Place::Block } => keyed(&self.keys, names),
             Take::Key { names, place } => texts(place).find_map(|text| keyed(&key_lines(text), names)),
             Take::Pattern { pattern, place } => texts(place).find_map(|text| {
-                patterns.value(pattern, word(field), text).filter(|value| !value.is_empty())
+                patterns.value(pattern, field.word(), text).filter(|value| !value.is_empty())
             }),
             Take::After { pattern, place } => texts(place).find_map(|text| {
                 let found = patterns.get(pattern)?.find(text)?;

@@ -27,6 +27,8 @@ pub mod own;
 pub mod pattern;
 mod places;
 mod reason;
+/// Whether a mail is read as its sample claims.
+pub mod samples;
 /// Where a mail came from.
 pub mod source;
 mod stated;
