@@ -6,7 +6,7 @@
 //!
 //! Inside a `repeat`, a `repair` condition on the repeated place or the block is asked of each block, so that
 //! one mail may report failures and recoveries; a `when` condition on `block` drops the blocks it does not
-//! hold for.
+//! hold for. A rule that repeats and finds nothing does not hold.
 
 use super::blocks::{self, Block, MOST_ALERTS};
 use super::extract::{self, Context};
@@ -119,9 +119,9 @@ fn tried<'m>(mail: &'m Mail, rule: &'m FormatRule, patterns: &Patterns) -> Resul
         blocks.retain(|block| {
             asked.iter().all(|condition| block_holds(condition, rule, mail, block, patterns))
         });
-        if blocks.is_empty() {
-            return Err(rule.when.len() - asked.len());
-        }
+    }
+    if blocks.is_empty() {
+        return Err(rule.when.len());
     }
     Ok(blocks)
 }
@@ -164,7 +164,7 @@ fn block_holds(
 /// `rsync (alerts/rsync.yaml:1): no match of `returncode` in body`.
 fn missed(rule: &FormatRule, held: usize) -> String {
     let name = format!("{} ({})", rule.id, rule.origin);
-    let Some(condition) = rule.when.get(held) else { return name };
+    let Some(condition) = rule.when.get(held) else { return format!("{name} finds no alert to repeat") };
     let not = if condition.negate { "not " } else { "" };
     let wanted = match &condition.test {
         Test::Exists => "to exist".to_owned(),
