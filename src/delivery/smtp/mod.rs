@@ -17,7 +17,7 @@ pub(super) use security::Security;
 
 use super::address::refusal;
 use super::model::{Attempt, Parcel, Transport};
-use super::told;
+use super::{instant, told};
 use failure::Failure;
 use lettre::transport::smtp::authentication::Credentials;
 use session::{Session, Target};
@@ -64,7 +64,7 @@ impl Smtp {
     /// The kept connection, if its server still answers: it may have closed it long ago.
     fn renewed(&mut self, until: Instant) -> Option<Session> {
         let mut session = self.kept.take()?;
-        session.reset(Instant::now() + self.timeout / RENEWAL_SHARE).ok()?;
+        session.reset(instant() + self.timeout / RENEWAL_SHARE).ok()?;
         session.limit(until);
         Some(session)
     }
@@ -75,7 +75,7 @@ impl Transport for Smtp {
         if let Some(refused) = refusal(parcel) {
             return refused;
         }
-        let start = Instant::now();
+        let start = instant();
         // A thousand parcels for a server that swallows connections must not wait a thousand limits.
         if let Some((since, reply)) = &self.silent
             && start.duration_since(*since) < self.timeout
@@ -89,7 +89,7 @@ impl Transport for Smtp {
             Err(failure) => {
                 let reply = failure.reply();
                 if failure.is_silence() {
-                    self.silent = Some((Instant::now(), reply.clone()));
+                    self.silent = Some((instant(), reply.clone()));
                 }
                 Attempt::Postponed { reply }
             }
@@ -104,7 +104,7 @@ impl Transport for Smtp {
 impl Drop for Smtp {
     fn drop(&mut self) {
         if let Some(session) = self.kept.take() {
-            session.quit(Instant::now() + FAREWELL.min(self.timeout));
+            session.quit(instant() + FAREWELL.min(self.timeout));
         }
     }
 }

@@ -1,4 +1,5 @@
 //! The SMTP transport against a scripted server on loopback.
+#![allow(clippy::disallowed_methods, reason = "measures how long a transmission takes")]
 
 #[path = "../../../tests/support/smtp.rs"]
 #[allow(dead_code, reason = "shared with the integration tests, each of which uses a part of it")]
@@ -154,9 +155,11 @@ fn a_server_that_asks_for_the_mail_and_never_reads_it_is_left_at_the_limit() {
 }
 
 #[test]
-fn a_refusal_in_the_middle_of_the_mail_is_heard() {
-    let act = Act::SayAndStall("354 go on\r\n552 5.3.4 too large");
-    let (_, attempt) = one(Script::new().always(Stage::Data, act), AMPLE);
+fn a_refusal_in_the_middle_of_the_mail_is_heard_although_the_rest_cannot_be_written() {
+    let act = Act::SayAndClose("354 go on\r\n552 5.3.4 too large");
+    let server = Server::start(Script::new().always(Stage::Data, act));
+    let large = Parcel { bytes: b"0123456789abcde\n".repeat(1 << 20), ..parcel("desk@example.com") };
+    let attempt = plain(&server, AMPLE).transmit(&large);
     assert_eq!(attempt, Attempt::Refused { reply: "end of mail: 552 5.3.4 too large".into() });
 }
 
@@ -240,6 +243,27 @@ fn a_kept_connection_that_went_silent_costs_a_share_of_the_limit_and_no_mail() {
     assert_eq!(smtp.transmit(&parcel("desk@example.com")), accepted());
     assert_eq!(smtp.transmit(&parcel("desk@example.com")), accepted());
     assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn a_mail_on_a_kept_connection_has_the_whole_limit_again() {
+    let slow = Act::Trickle("250 2.1.0 sender ok", Duration::from_millis(30));
+    let server = Server::start(Script::new().always(Stage::Mail, slow));
+    let mut smtp = plain(&server, Duration::from_secs(2));
+    for _ in 0..2 {
+        assert_eq!(smtp.transmit(&parcel("desk@example.com")), accepted());
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_server_that_says_421_is_not_asked_again_on_that_connection() {
+    let server = Server::start(Script::new().once(Stage::Rcpt, Act::Say("421 4.3.2 closing")));
+    let mut smtp = plain(&server, AMPLE);
+    assert_eq!(postponed(smtp.transmit(&parcel("desk@example.com"))), "RCPT: 421 4.3.2 closing");
+    assert_eq!(smtp.transmit(&parcel("desk@example.com")), accepted());
+    assert_eq!(server.connections(), 2);
+    assert!(!server.commands().contains(&"RSET".to_owned()));
 }
 
 #[test]

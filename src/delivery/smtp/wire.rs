@@ -3,7 +3,7 @@
 //! Before every single read and write the socket gets the time that is left, so that neither a byte per
 //! second nor a write that nobody reads outlasts the limit. Replies are bounded in line length and lines.
 
-use super::super::told;
+use super::super::{instant, told};
 use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -50,7 +50,7 @@ impl Clocked {
 
 /// The time left, or the error that it is over.
 pub(super) fn left(until: Instant) -> io::Result<Duration> {
-    match until.saturating_duration_since(Instant::now()) {
+    match until.saturating_duration_since(instant()) {
         Duration::ZERO => Err(ErrorKind::TimedOut.into()),
         left => Ok(left),
     }
