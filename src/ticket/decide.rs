@@ -50,7 +50,7 @@ pub(super) fn location_words(location: Verification) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ticket::view::fixture::{centers, facts};
+    use crate::ticket::fixture::{centers, facts};
 
     #[test]
     fn evidence_that_was_not_asked_queues_and_is_said() {

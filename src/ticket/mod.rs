@@ -5,6 +5,8 @@
 
 mod compose;
 mod decide;
+#[cfg(test)]
+mod fixture;
 mod followers;
 mod letter;
 mod machine;

@@ -63,7 +63,7 @@ impl RouteReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ticket::view::fixture::{alert, centers};
+    use crate::ticket::fixture::{alert, centers};
 
     #[test]
     fn building_beats_region_and_case_is_ignored() {

@@ -76,7 +76,7 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ticket::view::fixture::centers;
+    use crate::ticket::fixture::centers;
 
     fn times(zone: &str) -> Times {
         Times::of(&Center { zone: zone.to_owned(), ..centers().centers[0].clone() })

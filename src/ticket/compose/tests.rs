@@ -1,7 +1,7 @@
 use super::*;
 use crate::alert::AlertRecord;
 use crate::rules::model::{Center, Template};
-use crate::ticket::view::fixture::{alert, at, decision, facts, origin, rules};
+use crate::ticket::fixture::{alert, at, decision, facts, origin, rules};
 use mail_parser::{HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
