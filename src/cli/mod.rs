@@ -1,1 +1,155 @@
-//! (room being furnished)
+//! One file per command: arguments, output, hints, exit statuses.
+//!
+//! The only room that prints, reads the environment or the clock. It decides nothing about mails or
+//! tickets. `ingest` is dispatched before the other commands are even built: it runs once per mail.
+
+mod alert;
+mod audit;
+mod completions;
+mod device;
+mod doctor;
+mod error;
+mod exit;
+mod explain;
+mod failed;
+mod flush;
+mod ingest;
+mod init;
+mod lists;
+mod mail;
+mod man;
+mod repaired;
+mod rules;
+mod rules_folder;
+mod run;
+mod show;
+mod status;
+mod threshold;
+mod ticket;
+mod times;
+mod world;
+
+pub use error::Failure;
+pub use exit::Exit;
+pub use world::{Globals, World};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Turns software distribution error alerts into job tickets
+///
+/// A mail pipeline runs `autoticket ingest`: each error alert is validated, counted per device and failure
+/// type against thresholds, and becomes one job ticket to the maintenance center responsible. `autoticket
+/// run` (or `flush` from a timer) does the slow work.
+#[derive(Debug, Parser)]
+#[command(name = "autoticket", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Ingest(ingest::Args),
+    Explain(explain::Args),
+    Flush(flush::Args),
+    Run(run::Args),
+    Status(status::Args),
+    Mail(mail::Args),
+    Alert(alert::Args),
+    Ticket(ticket::Args),
+    Threshold(threshold::Args),
+    Device(device::Args),
+    Nodes(lists::NodesArgs),
+    Domains(lists::DomainsArgs),
+    Failed(failed::Args),
+    Repaired(repaired::Args),
+    Audit(audit::Args),
+    Rules(rules::Args),
+    Doctor(doctor::Args),
+    Man(man::Args),
+    Completions(completions::Args),
+}
+
+/// The clap tree, for the man page and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(rest) = ingest_alone(&arguments) {
+        return ingest::main(rest).into();
+    }
+    let matches = match Cli::command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error).into(),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
+    match dispatch(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report().into(),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let globals = cli.globals;
+    match cli.command {
+        Command::Init(args) => init::run(&globals, args),
+        Command::Ingest(args) => Ok(ingest::run(&globals, args)),
+        Command::Explain(args) => explain::run(&globals, args),
+        Command::Flush(args) => flush::run(&globals, args),
+        Command::Run(args) => run::run(&globals, args),
+        Command::Status(args) => status::run(&globals, args),
+        Command::Mail(args) => mail::run(&globals, args),
+        Command::Alert(args) => alert::run(&globals, args),
+        Command::Ticket(args) => ticket::run(&globals, args),
+        Command::Threshold(args) => threshold::run(&globals, args),
+        Command::Device(args) => device::run(&globals, args),
+        Command::Nodes(args) => lists::run_nodes(&globals, args),
+        Command::Domains(args) => lists::run_domains(&globals, args),
+        Command::Failed(args) => failed::run(&globals, args),
+        Command::Repaired(args) => repaired::run(&globals, args),
+        Command::Audit(args) => audit::run(&globals, args),
+        Command::Rules(args) => rules::run(&globals, args),
+        Command::Doctor(args) => doctor::run(&globals, args),
+        Command::Man(args) => man::run(&globals, args),
+        Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// Prints what clap says; help and version are no errors.
+fn usage(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// The arguments without the word `ingest`, where that is the command.
+fn ingest_alone(arguments: &[OsString]) -> Option<Vec<OsString>> {
+    let mut index = 1;
+    while let Some(argument) = arguments.get(index) {
+        let text = argument.to_str()?;
+        if text == "ingest" {
+            let mut rest = arguments.to_vec();
+            rest.remove(index);
+            return Some(rest);
+        }
+        // Before the command only global options stand; those with a value of their own take two places.
+        index += if Globals::VALUED.contains(&text) {
+            2
+        } else if text.starts_with("--") {
+            1
+        } else {
+            return None;
+        };
+    }
+    None
+}

@@ -1,1 +1,382 @@
-//! (room being furnished)
+//! The story of one mail, readable top to bottom: read, judge, count, decide, commit.
+//!
+//! In: a mail that was read ([`Arrived`]) and an open transaction. Out: an [`Account`] of what became of
+//! it, the same for `ingest`, `explain` (which rolls back), `mail retry` and mailboxes. It knows no SQL and
+//! no terminal.
+
+pub mod account;
+pub mod batch;
+pub mod retry;
+
+pub use account::Account;
+
+use crate::alert::engine::{Engine, Reading};
+use crate::alert::{AlertRecord, Judgement, Outcome, Reason};
+use crate::mail::{Mail, RawMail};
+use crate::rules::RuleSet;
+use crate::rules::model::ThresholdRule;
+use crate::store::{self, CountedNote, NewMail, NewTicket, Store, StoredLists, Twin, Tx};
+use crate::ticket;
+use crate::tracking::{self, Seen, Subject, Thresholds};
+use account::{AlertAccount, steps_of_count};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// A mail that was read, but not judged.
+#[derive(Debug)]
+pub struct Arrived {
+    /// Shared with the panic hook of `ingest`, which spools it if anything of ours panics.
+    pub raw: Arc<RawMail>,
+    pub mail: Mail,
+    pub reading: Reading,
+    pub arrival: Timestamp,
+    /// Where it was read: `stdin`, a path, `path:offset`.
+    pub place: String,
+    /// The raw bytes compressed, where a worker has done it already.
+    pub packed: Option<Vec<u8>>,
+}
+
+impl Arrived {
+    /// Reads what rules need of a raw mail. The slow part of the story; it asks no list and no table.
+    pub fn read(raw: Arc<RawMail>, engine: &Engine<'_>, arrival: Option<Timestamp>, now: Timestamp, place: String) -> Self {
+        let mail = crate::mail::parse(&raw);
+        // Arrival: the caller's word (stdin), else our own Received header, else what the mailbox says.
+        let arrival = mail.received.filter(|_| place != STDIN).or(arrival).unwrap_or(now);
+        let reading = engine.read(&mail, arrival);
+        let packed = store::pack(&raw);
+        Self { raw, mail, reading, arrival, place, packed }
+    }
+}
+
+/// The place of a mail that came through a mail system's pipe.
+pub const STDIN: &str = "stdin";
+
+/// Where mails are settled: the rules, and one transaction with what it sees of the lists.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    tx: &'a Tx<'a>,
+    rules: &'a RuleSet,
+    engine: &'a Engine<'a>,
+    lists: StoredLists<'a>,
+    thresholds: Thresholds,
+}
+
+impl<'a> Desk<'a> {
+    /// Sits down with a transaction: thresholds set while running are appended to those of the rules.
+    pub fn open(tx: &'a Tx<'a>, rules: &'a RuleSet, engine: &'a Engine<'a>) -> Result<Self, store::Error> {
+        let set = tx.store().thresholds()?;
+        let thresholds = if set.is_empty() {
+            Thresholds::new(&rules.thresholds)
+        } else {
+            Thresholds::new(&with_set(&rules.thresholds, set.into_iter().map(|t| t.rule)))
+        };
+        Ok(Self { tx, rules, engine, lists: tx.store().lists(), thresholds })
+    }
+
+    /// Judges, counts and stores one mail. Nothing is durable before the transaction is committed.
+    ///
+    /// # Errors
+    /// What the store says; the caller rolls back and spools the mail.
+    pub fn settle(&self, arrived: &Arrived, explain: bool) -> Result<Account, store::Error> {
+        let identity = &arrived.raw.identity;
+        match self.tx.twin(identity, |n| arrived.raw.key_of_prefix(n))? {
+            Twin::Same { mail } => self.file_duplicate(arrived, Reason::SameMail { mail }, false),
+            Twin::PrefixOf { mail } => self.file_duplicate(arrived, Reason::PrefixOf { mail }, true),
+            twin => {
+                let judgement = self.judge(arrived, explain)?;
+                if let Twin::Extends { mail } = twin {
+                    self.supersede(mail, &judgement)?;
+                }
+                self.file(arrived, judgement, explain)
+            }
+        }
+    }
+
+    fn judge(&self, arrived: &Arrived, explain: bool) -> Result<Judgement, store::Error> {
+        let install = self.tx.store().install();
+        let judgement = self.engine.judge(&arrived.mail, &arrived.reading, &self.lists, install, explain);
+        self.lists.check()?;
+        Ok(judgement)
+    }
+
+    fn file_duplicate(&self, arrived: &Arrived, reason: Reason, keep: bool) -> Result<Account, store::Error> {
+        let id = self.insert(arrived, Outcome::Duplicate, &reason, arrived.arrival, keep, 0, 0)?;
+        Ok(Account::new(id, &arrived.place, Outcome::Duplicate, &reason))
+    }
+
+    fn file(&self, arrived: &Arrived, judgement: Judgement, explain: bool) -> Result<Account, store::Error> {
+        let mail = self.tx.next_mail()?;
+        let first_alert = self.tx.next_alert()?;
+        let mut account = Account::new(mail, &arrived.place, judgement.outcome, &judgement.reason);
+        account.steps.clone_from(&judgement.steps);
+        let mut stored = 0;
+        if judgement.outcome == Outcome::Counted {
+            for record in &judgement.records {
+                account.alerts.push(self.count(mail, &arrived.raw, record, explain, &mut account.steps)?);
+                stored += 1;
+            }
+        } else {
+            account.alerts.extend(judgement.records.iter().map(AlertAccount::uncounted));
+        }
+        let event = judgement.records.first().map_or(arrived.arrival, |r| r.event);
+        self.insert(arrived, judgement.outcome, &judgement.reason, event, true, first_alert, stored)?;
+        if let Reason::ReplyToTicket { ticket } = &judgement.reason {
+            self.tx.insert_reply(ticket, mail)?;
+        }
+        if let Some(miss) = &judgement.near_miss {
+            self.tx.insert_near_miss(miss, mail, event)?;
+        }
+        Ok(account)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one row, its columns; both callers stand right above")]
+    fn insert(
+        &self,
+        arrived: &Arrived,
+        outcome: Outcome,
+        reason: &Reason,
+        event: Timestamp,
+        keep: bool,
+        first_alert: i64,
+        alerts: u32,
+    ) -> Result<i64, store::Error> {
+        let raw = &arrived.raw;
+        let id = self.tx.insert_mail(&NewMail {
+            identity: &raw.identity,
+            outcome,
+            reason,
+            arrival: arrived.arrival,
+            event,
+            length: raw.length,
+            kept: if keep { raw.kept } else { 0 },
+            digest: &raw.digest,
+            sender: bounded(arrived.mail.from.first().map_or("", |a| &a.address)),
+            subject: bounded(&arrived.mail.subject),
+            place: &arrived.place,
+            first_alert,
+            alerts,
+        })?;
+        if keep {
+            self.tx.insert_raw(id, raw, arrived.packed.as_deref())?;
+        }
+        Ok(id)
+    }
+
+    /// Counts one alert record: window, threshold, ticket, failed distribution.
+    fn count(
+        &self,
+        mail: i64,
+        raw: &RawMail,
+        record: &AlertRecord,
+        explain: bool,
+        steps: &mut Vec<crate::alert::Step>,
+    ) -> Result<AlertAccount, store::Error> {
+        if record.refused.is_some() {
+            self.tx.insert_alert(mail, record, &CountedNote::default(), &[])?;
+            return Ok(AlertAccount::uncounted(record));
+        }
+        let subject = Subject {
+            device: &record.device,
+            failure: &record.failure,
+            building: record.building.as_deref(),
+            server: record.server.as_deref(),
+            region: record.region.as_deref(),
+            package: record.package.as_deref(),
+        };
+        let threshold = self.thresholds.winner(&subject);
+        let alert = self.tx.next_alert()?;
+        let mut row = self.tx.tracking(&record.device, &record.failure)?;
+        let seen = Seen { event: record.event, alert };
+        let counted = tracking::count(&mut row.window, seen, threshold);
+        let mut action = Vec::new();
+        let mut number = None;
+        if let Some(ticket) = row.ticket {
+            number = self.join(ticket, seen)?;
+            match &number {
+                Some(number) => action.push(format!("joined ticket {number}")),
+                None => row.ticket = None,
+            }
+        }
+        if row.ticket.is_none() && counted.crossed {
+            let (ticket, new) = self.cross(raw, record, seen, &row.window, &subject)?;
+            row.ticket = Some(ticket);
+            action.push(format!("crossed the threshold: ticket {new}"));
+            number = Some(new);
+        }
+        if explain {
+            steps.extend(steps_of_count(record, &self.thresholds.choose(&subject), &counted, &number));
+        }
+        self.tx.keep_tracking(&record.device, &record.failure, row);
+        let note = CountedNote { in_window: counted.in_window, needed: threshold.count, ticket: number };
+        self.tx.insert_alert(mail, record, &note, &action)?;
+        self.tx.learn_device(record)?;
+        self.tx.record_failed(alert, record)?;
+        Ok(AlertAccount::counted(record, &note))
+    }
+
+    /// A crossing becomes a deferred ticket, which `flush` and `run` judge.
+    fn cross(
+        &self,
+        raw: &RawMail,
+        record: &AlertRecord,
+        seen: Seen,
+        window: &tracking::Window,
+        subject: &Subject<'_>,
+    ) -> Result<(i64, String), store::Error> {
+        let number = (0..)
+            .map(|salt| {
+                let install = self.tx.store().install();
+                ticket::number(install, &record.device, &record.failure, &raw.identity.full, salt)
+            })
+            .find_map(|number| match self.tx.number_taken(&number) {
+                Ok(true) => None,
+                Ok(false) => Some(Ok(number)),
+                Err(error) => Some(Err(error)),
+            })
+            .expect("the salts never end")?;
+        let latest = window.recent.len().saturating_sub(100);
+        let alerts: Vec<i64> = window.recent[latest..].iter().map(|s| s.alert).collect();
+        for before in alerts.iter().filter(|a| **a != seen.alert) {
+            self.tx.append_action(*before, &format!("joined ticket {number}"))?;
+        }
+        let id = self.tx.insert_ticket(&NewTicket {
+            number: &number,
+            device: &record.device,
+            failure: &record.failure,
+            crossed: record.event,
+            crossing: seen.alert,
+            alerts: &alerts,
+            total: window.total,
+            first: window.first.unwrap_or(record.event),
+            last: window.last.unwrap_or(record.event),
+            choice: &self.thresholds.choose(subject),
+        })?;
+        Ok((id, number))
+    }
+
+    /// Joins the open ticket of a key; None where that ticket is no longer open.
+    fn join(&self, ticket: i64, seen: Seen) -> Result<Option<String>, store::Error> {
+        let Some(brief) = self.tx.ticket_brief(ticket)? else { return Ok(None) };
+        if !brief.state.is_open() {
+            return Ok(None);
+        }
+        let rules = &self.rules.settings.tickets;
+        let unreported = brief.unreported.map_or(seen.event, |t| t.min(seen.event));
+        let update = ticket::update_due(brief.updated.unwrap_or(brief.crossed), unreported, rules);
+        let reminder = ticket::reminder_due(brief.reminded.unwrap_or(brief.crossed), seen.event, rules);
+        let due = reminder.map_or(update, |r| r.min(update));
+        self.tx.join_ticket(ticket, seen.alert, seen.event, Some(due))?;
+        Ok(Some(brief.number))
+    }
+
+    /// A longer copy takes over from a shorter one: the shorter becomes `duplicate`, its counts move.
+    ///
+    /// Not where the longer one is refused and the shorter one was counted: appending rubbish to a
+    /// genuine alert must not suppress it.
+    fn supersede(&self, shorter: i64, judgement: &Judgement) -> Result<(), store::Error> {
+        let store = self.tx.store();
+        let Some(old) = store.mail(shorter)? else { return Ok(()) };
+        if old.outcome == Outcome::Counted && judgement.outcome != Outcome::Counted {
+            return Ok(());
+        }
+        self.withdraw(&old)?;
+        let reason = Reason::PrefixOf { mail: self.tx.next_mail()? };
+        self.tx.set_outcome(shorter, Outcome::Duplicate, &reason, old.first_alert, 0)
+    }
+
+    /// Takes the alerts of a mail out of all counts.
+    fn withdraw(&self, old: &store::MailRow) -> Result<(), store::Error> {
+        for alert in old.first_alert..old.first_alert + i64::from(old.alerts) {
+            let Some(row) = self.tx.store().alert(alert)? else { continue };
+            if row.voided || row.mail != old.id {
+                continue;
+            }
+            let (device, failure) = (&row.record.device, &row.record.failure);
+            let mut tracked = self.tx.tracking(device, failure)?;
+            if row.record.refused.is_none() {
+                tracking::uncount(&mut tracked.window, Seen { event: row.record.event, alert });
+            }
+            self.tx.leave_tickets(alert, tracked.ticket)?;
+            self.tx.keep_tracking(device, failure, tracked);
+            self.tx.void_alert(alert)?;
+        }
+        Ok(())
+    }
+}
+
+/// Thresholds of the rules, then those set while running: the later beats the earlier of the same scope.
+pub fn with_set(rules: &[ThresholdRule], set: impl Iterator<Item = ThresholdRule>) -> Vec<ThresholdRule> {
+    let set: Vec<_> = set.collect();
+    let replaced = |r: &&ThresholdRule| !set.iter().any(|s| s.scope == r.scope && s.failure == r.failure);
+    rules.iter().filter(replaced).cloned().chain(set.iter().cloned()).collect()
+}
+
+/// Header values as they are kept beside a mail: at most 300 bytes.
+fn bounded(text: &str) -> &str {
+    &text[..text.floor_char_boundary(300)]
+}
+
+/// Takes in one mail: one transaction, durable when this returns.
+///
+/// # Errors
+/// What the store says; nothing of the mail is then in the database.
+pub fn take_in(
+    store: &Store,
+    rules: &RuleSet,
+    engine: &Engine<'_>,
+    arrived: &Arrived,
+) -> Result<Account, store::Error> {
+    let tx = store.begin()?;
+    let account = Desk::open(&tx, rules, engine)?.settle(arrived, false)?;
+    tx.commit()?;
+    Ok(account)
+}
+
+/// What taking in one mail would give now, and why; nothing is changed.
+pub fn rehearse(
+    store: &Store,
+    rules: &RuleSet,
+    engine: &Engine<'_>,
+    arrived: &Arrived,
+) -> Result<Account, store::Error> {
+    let tx = store.begin()?;
+    let account = Desk::open(&tx, rules, engine)?.settle(arrived, true)?;
+    tx.roll_back();
+    Ok(account)
+}
+
+/// Takes up mails waiting in the spool, oldest first, at most `most`. Returns how many entered.
+///
+/// A mail that cannot enter stays; one that killed three runs is set aside in `spool/quarantine`.
+pub fn drain_spool(
+    store: &Store,
+    rules: &RuleSet,
+    engine: &Engine<'_>,
+    most: usize,
+    each: &mut dyn FnMut(&Account),
+) -> Result<usize, store::Error> {
+    let mut entered = 0;
+    for spooled in store::spool::waiting(store.folder(), most)? {
+        let Some(path) = store::spool::begin(&spooled)? else { continue };
+        let raw = match std::fs::File::open(&path)
+            .and_then(|f| crate::mail::read::message(f, &store.folder().join("spool/tmp")))
+        {
+            Ok(mut raw) => {
+                if let Some((length, digest)) = store::spool::whole(&path) {
+                    (raw.length, raw.digest, raw.oversize) = (length, digest, true);
+                }
+                raw
+            }
+            // Another run has taken it.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(store::Error::Io { what: "read", path, source }),
+        };
+        let mut arrived = Arrived::read(Arc::new(raw), engine, Some(spooled.arrival), spooled.arrival, STDIN.to_owned());
+        arrived.place = "spool".to_owned();
+        let account = take_in(store, rules, engine, &arrived)?;
+        store::spool::done(&path);
+        each(&account);
+        entered += 1;
+    }
+    Ok(entered)
+}

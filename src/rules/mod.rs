@@ -4,6 +4,35 @@
 //! [`RuleSet`] or the full list of [`Mistake`]s. It opens no file and knows no clock, network or
 //! database: whoever calls it has read the texts.
 
+pub mod cache;
+mod centers;
+mod embedded;
+mod format;
+mod gates;
+#[cfg(test)]
+mod invalid;
+mod keys;
+mod layers;
+mod mistake;
 pub mod model;
+mod pattern;
+mod reader;
+pub mod samples;
+mod settings;
+mod thresholds;
+mod whole;
+mod words;
+mod yaml;
 
+pub use embedded::{base_files, embedded, embedded_digest};
+pub use keys::KEYS;
+pub use layers::{EMBEDDED, Source};
+pub use mistake::{Mistake, nearest};
 pub use model::RuleSet;
+pub use pattern::MOST_COMPILED;
+pub use reader::Keys;
+pub use settings::state_of;
+pub use thresholds::UNKNOWN;
+pub use whole::compile;
+pub use words::{PLACE_WORDS, SCOPE_WORDS, parse_place, parse_scope, parse_seconds};
+pub use yaml::MOST_DEPTH;

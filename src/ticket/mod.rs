@@ -3,6 +3,22 @@
 //! In: the facts of a crossing, the evidence of the rooms before, the rules. Out: a decision with its
 //! reasons, and the bytes of a mail. Pure: `now` comes in; no SMTP, no SQL.
 
+mod compose;
+mod decide;
+mod followers;
+mod letter;
+mod machine;
 pub mod model;
+mod number;
+mod plain;
+mod route;
+pub mod template;
+mod times;
+mod view;
 
-pub use model::{Evidence, State, TicketFacts};
+pub use compose::{Composer, compose, compose_reminder, compose_stand_down, compose_update};
+pub use decide::decide;
+pub use followers::{reminder_due, update_due};
+pub use model::{Decision, Evidence, Joined, Kind, Letter, Route, RouteReason, State, TicketFacts};
+pub use number::number;
+pub use route::route;

@@ -115,14 +115,41 @@ pub enum Kind {
     StandDown,
 }
 
+impl Kind {
+    /// As in JSON: `ticket`, `update`, `reminder`, `stand_down`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Ticket => "ticket",
+            Kind::Update => "update",
+            Kind::Reminder => "reminder",
+            Kind::StandDown => "stand_down",
+        }
+    }
+}
+
+/// Alerts that joined an open ticket and are to be told to its maintenance center.
+#[derive(Debug, Clone, Copy)]
+pub struct Joined<'a> {
+    /// Ascending by event time: for an update those since the mail before it, for a reminder those since the
+    /// crossing; at most the last hundred.
+    pub alerts: &'a [AlertRecord],
+    /// Counted since the last repair, up to and with the last of `alerts`.
+    pub total: u64,
+}
+
 /// One mail of a ticket's thread, ready for the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
     pub kind: Kind,
+    /// 0 for the ticket; updates, reminders and stand-downs count from 1.
+    pub sequence: u32,
+    pub subject: String,
     /// Without angle brackets.
     pub message_id: String,
     pub envelope_from: String,
     pub recipients: Vec<String>,
     /// The whole message, CRLF line ends.
     pub bytes: Vec<u8>,
+    /// What was wrong with the operator's templates (`templates/ticket.txt.j2:12: …`); the letter says it too.
+    pub template_faults: Vec<String>,
 }

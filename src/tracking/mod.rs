@@ -4,5 +4,9 @@
 //! kept, and whether the threshold was crossed, with the reason. It knows no mail and no database.
 
 pub mod model;
+mod thresholds;
+mod window;
 
 pub use model::{Choice, Counted, Seen, Subject, Window};
+pub use thresholds::{Thresholds, choose};
+pub use window::{count, reset, reset_until, uncount};

@@ -1,0 +1,86 @@
+//! `explain`: what `ingest` would do with a mail now, gate by gate, and why. Changes nothing.
+
+use super::{Exit, Failure, Globals, World};
+use crate::alert::pattern::Effort;
+use crate::intake::{self, Account, Arrived};
+use crate::mail::{self, mailbox};
+use crate::shown::Shown;
+use crate::store::Access;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Walk a mail through each gate and say what ingest would do with it now; changes nothing
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Mail files or mailboxes, `-` for standard input, or the id of a stored mail
+    #[arg(required = true)]
+    mails: Vec<PathBuf>,
+}
+
+pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
+    let world = World::load(globals)?;
+    let store = world.store(globals, Access::Rehearse)?;
+    let engine = world.engine(Effort::OneMail);
+    for path in &args.mails {
+        for arrived in read(&world, &store, &engine, path)? {
+            let account = intake::rehearse(&store, &world.rules, &engine, &arrived)?;
+            let mut out = io::stdout().lock();
+            let _ = if world.json {
+                writeln!(out, "{}", serde_json::to_string(&account).unwrap_or_default())
+            } else {
+                out.write_all(text(&account).as_bytes())
+            };
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn read(
+    world: &World,
+    store: &crate::store::Store,
+    engine: &crate::alert::engine::Engine<'_>,
+    path: &Path,
+) -> Result<Vec<Arrived>, Failure> {
+    let spill = std::env::temp_dir();
+    let failed = |e: io::Error| {
+        Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read {}", path.display())))
+    };
+    let read = |raw, arrival, place| Arrived::read(Arc::new(raw), engine, arrival, world.now, place);
+    if path == Path::new("-") {
+        let raw = mail::read::message(io::stdin().lock(), &spill).map_err(failed)?;
+        return Ok(vec![read(raw, Some(world.now), intake::STDIN.to_owned())]);
+    }
+    let id = path.to_str().and_then(|t| t.parse::<i64>().ok()).filter(|_| !path.exists());
+    if let Some(id) = id {
+        let row = store.mail(id)?.ok_or_else(|| {
+            Failure::say(Exit::Data, format!("no mail {id} is stored")).hint("autoticket mail list")
+        })?;
+        if row.kept == 0 {
+            return Err(Failure::say(Exit::Data, format!("the raw bytes of mail {id} are not kept")));
+        }
+        let raw = mail::read::message(store.raw(id), &spill).map_err(failed)?;
+        return Ok(vec![read(raw, Some(row.arrival), row.place)]);
+    }
+    let mut mailbox = mailbox::Mailbox::open(path).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(item) = mailbox.next(&spill) {
+        let item = item.map_err(failed)?;
+        found.push(read(item.raw, item.arrival, item.place.to_string()));
+    }
+    Ok(found)
+}
+
+/// Gate by gate, then the outcome.
+fn text(account: &Account) -> String {
+    let mut out = format!("{}\n", Shown::new(&account.place));
+    for step in &account.steps {
+        let mark = if step.passed { "+" } else { "-" };
+        out.push_str(&format!("  {mark} {:<14} {}\n", step.gate, Shown::new(&step.text)));
+        if step.rule != "built in" {
+            out.push_str(&format!("    {:<14} by {}\n", "", Shown::new(&step.rule)));
+        }
+    }
+    out.push_str(&format!("  = {}\n", account.line()));
+    out
+}

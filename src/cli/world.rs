@@ -1,0 +1,135 @@
+//! Arguments, environment and rules folder resolved: what a command works with.
+
+use super::rules_folder::{self, Loaded};
+use super::{Exit, Failure, times};
+use crate::alert::engine::Engine;
+use crate::alert::pattern::Effort;
+use crate::rules::RuleSet;
+use crate::store::{Access, Store};
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+/// Options every command takes, before or after its name
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Take this for the present time (RFC 3339); recorded where it has consequences
+    #[arg(long, global = true, value_name = "TIME")]
+    pub now: Option<String>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Globals {
+    /// Options that take the next argument as their value.
+    pub(super) const VALUED: [&'static str; 3] = ["--rules", "--state", "--now"];
+
+    /// The present time, or what `--now` says.
+    pub fn now(&self) -> Result<Timestamp, Failure> {
+        match &self.now {
+            None => Ok(times::clock()),
+            Some(text) => times::parse(text, times::clock())
+                .map_err(|e| Failure::say(Exit::Usage, format!("--now: {e}"))),
+        }
+    }
+
+    /// The clock of this command: stands still where `--now` is given.
+    pub fn clock(&self) -> Result<impl Fn() -> Timestamp + use<>, Failure> {
+        let fixed = self.now.is_some().then(|| self.now()).transpose()?;
+        Ok(move || fixed.unwrap_or_else(times::clock))
+    }
+
+    /// Where the rules are looked for; None: those compiled in.
+    pub fn rules_folder(&self) -> Option<PathBuf> {
+        self.rules.clone().or_else(|| environment("AUTOTICKET_RULES")).or_else(|| {
+            ["/etc/autoticket", "./rules"]
+                .iter()
+                .map(PathBuf::from)
+                .find(|p| p.join("autoticket.yaml").is_file() || p.join("alerts").is_dir())
+        })
+    }
+
+    /// The state folder, even where the rest of the rules is broken.
+    pub fn state_folder(&self) -> PathBuf {
+        self.state
+            .clone()
+            .or_else(|| environment("AUTOTICKET_STATE"))
+            .or_else(|| self.rules_folder().and_then(|f| rules_folder::state_said_in(&f)))
+            .unwrap_or_else(|| PathBuf::from("/var/lib/autoticket"))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "cli is the room that reads the environment")]
+pub(super) fn environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+}
+
+/// Who acts, for audit records: the login name where sudo or the shell tells it, else the uid.
+pub(super) fn who() -> String {
+    ["SUDO_USER", "LOGNAME", "USER"]
+        .iter()
+        .find_map(|name| environment(name))
+        .map_or_else(
+            || format!("uid {}", rustix::process::getuid().as_raw()),
+            |name| crate::shown::Shown::new(&name.to_string_lossy()).to_string(),
+        )
+}
+
+/// What a command works with.
+#[derive(Debug)]
+pub struct World {
+    pub rules: RuleSet,
+    pub folder: Option<PathBuf>,
+    pub state: PathBuf,
+    pub now: Timestamp,
+    pub json: bool,
+}
+
+impl World {
+    /// Resolves the global options and loads the rules.
+    ///
+    /// # Errors
+    /// [`Exit::Configuration`] with every mistake of the rules.
+    pub fn load(globals: &Globals) -> Result<World, Failure> {
+        let now = globals.now()?;
+        let state = globals.state_folder();
+        let folder = globals.rules_folder();
+        let Loaded { rules, .. } = rules_folder::load(folder.as_deref(), Some(&state))?;
+        Ok(World { rules, folder, state, now, json: globals.json })
+    }
+
+    /// Opens the state; where `--state` names an empty folder by hand, makes it first.
+    pub fn store(&self, globals: &Globals, access: Access) -> Result<Store, Failure> {
+        if globals.state.is_some() && is_empty(&self.state) {
+            Store::init(&self.state, &new_install_id())?.close()?;
+            eprintln!("autoticket: made a new state in {}", self.state.display());
+        }
+        Ok(Store::open(&self.state, access)?)
+    }
+
+    pub fn engine(&self, effort: Effort) -> Engine<'_> {
+        Engine::new(&self.rules, effort)
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// A random install id: 16 hexadecimal digits.
+pub(super) fn new_install_id() -> String {
+    let mut bytes = [0u8; 8];
+    let read = std::fs::File::open("/dev/urandom").and_then(|mut f| std::io::Read::read_exact(&mut f, &mut bytes));
+    if read.is_err() {
+        let mix = times::clock().as_nanosecond() as u64 ^ (u64::from(std::process::id()) << 40);
+        bytes = mix.to_be_bytes();
+    }
+    crate::store::hex::encode(&bytes)
+}

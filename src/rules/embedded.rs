@@ -1,0 +1,43 @@
+//! The lowest layer: the shipped rule files, compiled in.
+//!
+//! Out: their texts. The files themselves stand in the `rules` folder of the source tree, commented for
+//! operators; `init` writes the base files as they are. One line per file.
+
+use super::layers::Source;
+
+macro_rules! file {
+    ($name:literal) => {
+        (concat!("embedded:", $name), include_str!(concat!("../../rules/", $name)))
+    };
+}
+
+/// Name and text of every shipped file: base files first, then formats, then templates.
+const FILES: &[(&str, &str)] = &[
+    file!("autoticket.yaml"),
+    file!("thresholds.yaml"),
+    file!("centers.yaml"),
+    // Formats (`alerts/NAME.yaml`).
+
+    // Templates (`templates/NAME.j2`).
+];
+
+/// The shipped rule files, to be given to [`super::compile`] before those of the operator.
+pub fn embedded() -> Vec<Source> {
+    FILES.iter().map(|(file, text)| Source { file: (*file).to_owned(), text: (*text).to_owned() }).collect()
+}
+
+/// The base files which `init` writes: name in a rules folder, text.
+pub fn base_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES
+        .iter()
+        .filter_map(|(name, text)| Some((name.strip_prefix("embedded:")?, *text)))
+        .filter(|(name, _)| !name.contains('/'))
+}
+
+/// Tells apart what is compiled in: part of the stamp of cached rules.
+pub fn embedded_digest() -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    FILES.hash(&mut hasher);
+    hasher.finish()
+}

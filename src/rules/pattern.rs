@@ -1,0 +1,153 @@
+//! Regular expressions of rules: checked once, so that whoever compiles one later can rely on it.
+//!
+//! In: a scalar. Out: a [`Checked`] pattern, or a mistake at the very column of the flaw where the scalar's
+//! notation allows to tell it. The compiled form is thrown away: rooms compile what a mail reaches.
+
+use super::model::Pattern;
+use super::reader::Checker;
+use super::yaml::{Mark, Node, Scalar, Style};
+use regex::bytes::RegexBuilder;
+use regex_syntax::ast::ErrorKind as AstKind;
+
+/// Compiled size allowed to one pattern, in bytes.
+pub const MOST_COMPILED: usize = 1 << 20;
+/// Length of one pattern, in bytes.
+pub const MOST_PATTERN: usize = 4096;
+/// Patterns of a whole rule set.
+pub const MOST_PATTERNS: usize = 50_000;
+/// Patterns with Unicode classes of a whole rule set: each costs a hundredfold at start.
+pub const MOST_UNICODE: usize = 200;
+
+/// What the patterns of a rule set add up to.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    pub(super) patterns: usize,
+    pub(super) unicode: usize,
+}
+
+/// A pattern that compiles, and what is known of it.
+pub(super) struct Checked {
+    pub(super) pattern: Pattern,
+    /// Names of its named captures.
+    pub(super) names: Vec<String>,
+    /// Captures, named or not.
+    pub(super) captures: usize,
+    /// It matches the empty text.
+    pub(super) empty: bool,
+}
+
+impl Checked {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own == name)
+    }
+}
+
+impl Checker<'_> {
+    /// A pattern as every room compiles it: bytes, multi-line, ASCII classes unless `unicode`.
+    pub(super) fn pattern(&mut self, node: &Node, key: &str, unicode: bool) -> Option<Checked> {
+        let scalar = self.scalar(node, key)?;
+        self.spent.patterns += 1;
+        self.spent.unicode += usize::from(unicode);
+        if scalar.text.len() > MOST_PATTERN {
+            self.wrong(node.at, format!("`{key}`: pattern is longer than {MOST_PATTERN} bytes"));
+            return None;
+        }
+        let hir = match syntax(unicode).parse(&scalar.text) {
+            Ok(hir) => hir,
+            Err(error) => {
+                let (line, column, what) = explained(&error);
+                let at = inside(node.at, scalar, line, column);
+                self.wrong(at, format!("`{key}`: {what}"));
+                return None;
+            }
+        };
+        let mut builder = RegexBuilder::new(&scalar.text);
+        let Ok(regex) = builder.multi_line(true).unicode(unicode).size_limit(MOST_COMPILED).build() else {
+            let what = format!("`{key}`: pattern compiles to more than {MOST_COMPILED} bytes; repeat less");
+            self.wrong(node.at, what);
+            return None;
+        };
+        Some(Checked {
+            pattern: Pattern { text: scalar.text.clone(), unicode },
+            names: regex.capture_names().flatten().map(str::to_owned).collect(),
+            captures: regex.captures_len() - 1,
+            empty: hir.properties().minimum_len() == Some(0),
+        })
+    }
+
+    /// Patterns as one text or a list.
+    pub(super) fn patterns(&mut self, node: &Node, key: &str, unicode: bool) -> Option<Vec<Pattern>> {
+        let nodes = match &node.kind {
+            super::yaml::Kind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let all: Vec<_> = nodes.iter().map(|node| Some(self.pattern(node, key, unicode)?.pattern)).collect();
+        all.into_iter().collect()
+    }
+
+    /// The budget of the whole rule set, told where the last pattern too many could be removed.
+    pub(super) fn check_budget(&mut self, at: Mark) {
+        if self.spent.patterns > MOST_PATTERNS {
+            let what = format!("{} patterns in all; at most {MOST_PATTERNS}", self.spent.patterns);
+            self.wrong(at, what);
+        }
+        if self.spent.unicode > MOST_UNICODE {
+            let what = format!(
+                "{} patterns with `unicode: true`; at most {MOST_UNICODE}, as each is slow to start",
+                self.spent.unicode
+            );
+            self.wrong(at, what);
+        }
+    }
+}
+
+fn syntax(unicode: bool) -> regex_syntax::Parser {
+    regex_syntax::ParserBuilder::new().multi_line(true).unicode(unicode).utf8(false).build()
+}
+
+/// Line and column inside the pattern (from 1) and the flaw in words.
+fn explained(error: &regex_syntax::Error) -> (usize, usize, String) {
+    match error {
+        regex_syntax::Error::Parse(error) => {
+            let start = error.span().start;
+            let what = match error.kind() {
+                AstKind::UnsupportedLookAround => {
+                    "look-around is not supported, as it takes more than linear time; use `when` with `not: true`"
+                        .to_owned()
+                }
+                AstKind::UnsupportedBackreference => {
+                    "backreferences are not supported, as they take more than linear time".to_owned()
+                }
+                kind => kind.to_string(),
+            };
+            (start.line, start.column, what)
+        }
+        regex_syntax::Error::Translate(error) => {
+            use regex_syntax::hir::ErrorKind;
+            let start = error.span().start;
+            let what = match error.kind() {
+                ErrorKind::UnicodeNotAllowed => {
+                    "this needs Unicode classes; say `unicode: true` in the rule".to_owned()
+                }
+                kind => kind.to_string(),
+            };
+            (start.line, start.column, what)
+        }
+        other => (1, 1, other.to_string()),
+    }
+}
+
+/// The mark of a place inside a scalar's text; its beginning where the notation hides the place.
+fn inside(at: Mark, scalar: &Scalar, line: usize, column: usize) -> Mark {
+    if line != 1 || !scalar.one_line {
+        return at;
+    }
+    let before = scalar.text.chars().take(column - 1);
+    let offset = match scalar.style {
+        Style::Plain => column - 1,
+        Style::Single => column + before.filter(|c| *c == '\'').count(),
+        Style::Double if before.clone().all(|c| (' '..='~').contains(&c) && c != '\\' && c != '"') => column,
+        Style::Double | Style::Block => 0,
+    };
+    Mark { column: at.column.saturating_add(u32::try_from(offset).unwrap_or(0)), ..at }
+}

@@ -1,0 +1,266 @@
+//! All rule files together: one [`RuleSet`], or every mistake in them.
+//!
+//! In: the sources, lowest layer first. Out: what [`compile`] says. Here stand the checks that need more
+//! than one file: names that refer to something defined elsewhere, doubles, the budget.
+
+use super::layers::{FILES, Role, Source, merge, role};
+use super::mistake::{Mistake, nearest};
+use super::model::{Centers, FormatRule, Gates, Origin, RuleSet, Settings, Template, ThresholdRule};
+use super::reader::{Checker, Keys};
+use super::yaml::{self, Entry, Kind, Mark, Node};
+use super::{centers, format, gates, settings, thresholds};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// Size of a settings file, in bytes.
+const MOST_SETTINGS: usize = 1 << 20;
+/// Size of a file of formats: two thousand rules fit.
+const MOST_FORMATS: usize = 4 << 20;
+/// Size of a template.
+const MOST_TEMPLATE: usize = 256 << 10;
+
+/// Top-level keys of `conf.d/*.yaml`, and of the merged tree: those of all three settings files.
+static SITE: Keys = Keys {
+    file: "conf.d/*.yaml",
+    of: "",
+    keys: &[
+        "identity",
+        "state",
+        "gates",
+        "lists",
+        "efforts",
+        "time",
+        "delivery",
+        "tickets",
+        "keep",
+        "maildirs",
+        "interval",
+        "failure_types",
+        "thresholds",
+        "default",
+        "centers",
+        "buildings",
+        "regions",
+    ],
+};
+
+/// Compiles rule files into a rule set.
+///
+/// Sources are given lowest layer first, [`super::embedded`] before all, `conf.d` after the files beside
+/// it. A format or template file replaces one of the same name in a lower layer (an empty format file
+/// switches it off); `autoticket.yaml`, `thresholds.yaml`, `centers.yaml` and `conf.d/*.yaml` merge key by
+/// key. A value that a later layer replaces is not looked at. Samples and files of `lists`, `outages` and
+/// `logs` are skipped.
+///
+/// # Errors
+/// Every mistake found, in the order of sources, lines and columns; nothing is half compiled.
+pub fn compile(sources: &[Source]) -> Result<RuleSet, Vec<Mistake>> {
+    let files: Vec<String> = sources.iter().map(|source| source.file.clone()).collect();
+    let mut c = Checker::new(&files);
+    let mut settings = None;
+    let mut formats: Vec<(&str, u16)> = Vec::new();
+    let mut templates = BTreeMap::new();
+    let mut digest = Sha256::new();
+    for (index, source) in sources.iter().enumerate() {
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        let kind = role(&source.file);
+        if kind == Role::Elsewhere {
+            continue;
+        }
+        for part in [&source.file, &source.text] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        match kind {
+            Role::Autoticket => settings = layer(&mut c, settings, source, index, &settings::TOP),
+            Role::Thresholds => settings = layer(&mut c, settings, source, index, &thresholds::TOP),
+            Role::Centers => settings = layer(&mut c, settings, source, index, &centers::TOP),
+            Role::Site => settings = layer(&mut c, settings, source, index, &SITE),
+            Role::Format(name) => {
+                formats.retain(|(other, _)| *other != name);
+                formats.push((name, index));
+            }
+            Role::Template(name) => {
+                if let Some(text) = template(&mut c, source, index) {
+                    templates.insert(name.to_owned(), text);
+                }
+            }
+            Role::Elsewhere | Role::Unknown => unknown_file(&mut c, &source.file, index),
+        }
+    }
+    let parts = whole(&mut c, settings, sources, &formats);
+    match parts {
+        Some((settings, gates, failure_types, thresholds, centers, formats)) if c.is_clean() => {
+            let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(RuleSet { settings, gates, failure_types, thresholds, centers, formats, templates, digest })
+        }
+        _ => Err(c.into_mistakes()),
+    }
+}
+
+fn first(source: u16) -> Mark {
+    Mark { source, line: 1, column: 1 }
+}
+
+fn unknown_file(c: &mut Checker<'_>, file: &str, index: u16) {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let what = "no rule file has this name; formats belong into `alerts`, templates into `templates`, \
+                settings of the site into `conf.d`";
+    c.wrong_word(first(index), what, nearest(name, FILES));
+}
+
+/// The tree of one text, with its mistakes of form noted.
+fn tree(c: &mut Checker<'_>, source: &Source, index: u16, bound: usize) -> Option<Node> {
+    if source.text.len() > bound {
+        c.wrong(first(index), format!("the file is larger than {bound} bytes"));
+        return None;
+    }
+    let mut flaws = Vec::new();
+    let node = yaml::read(&source.text, index, &mut flaws);
+    c.flaws(flaws);
+    node
+}
+
+/// Merges one settings file over the layers below it; its top-level keys are checked here, where the file
+/// is still known.
+fn layer(
+    c: &mut Checker<'_>,
+    below: Option<Node>,
+    source: &Source,
+    index: u16,
+    table: &'static Keys,
+) -> Option<Node> {
+    let Some(mut node) = tree(c, source, index, MOST_SETTINGS) else { return below };
+    let Kind::Map(entries) = &mut node.kind else {
+        c.wrong(node.at, format!("the file must be a map of keys and values, not {}", node.noun()));
+        return below;
+    };
+    entries.retain(|entry| top_key(c, entry, table));
+    match below {
+        Some(below) => Some(merge(below, node)),
+        None => Some(node),
+    }
+}
+
+fn top_key(c: &mut Checker<'_>, entry: &Entry, table: &'static Keys) -> bool {
+    let key = entry.key.as_str();
+    if table.keys.contains(&key) {
+        return true;
+    }
+    let home = [&settings::TOP, &thresholds::TOP, &centers::TOP].into_iter().find(|t| t.keys.contains(&key));
+    match home {
+        Some(home) => c.wrong(entry.at, format!("`{key}` belongs into `{}`", home.file)),
+        None => {
+            let hint = nearest(key, table.keys.iter().copied());
+            c.wrong_word(entry.at, format!("unknown key `{key}` in {}", table.file), hint);
+        }
+    }
+    false
+}
+
+fn template(c: &mut Checker<'_>, source: &Source, index: u16) -> Option<Template> {
+    if source.text.len() > MOST_TEMPLATE {
+        c.wrong(first(index), format!("the template is larger than {MOST_TEMPLATE} bytes"));
+        return None;
+    }
+    let origin = Origin { file: source.file.clone(), line: 1, column: 1 };
+    Some(Template { text: source.text.clone(), origin })
+}
+
+type Parts = (Settings, Gates, Vec<String>, Vec<ThresholdRule>, Centers, Vec<FormatRule>);
+
+fn whole(
+    c: &mut Checker<'_>,
+    settings: Option<Node>,
+    sources: &[Source],
+    formats: &[(&str, u16)],
+) -> Option<Parts> {
+    let empty = || Node { at: first(0), kind: Kind::Map(Vec::new()) };
+    let root = settings.unwrap_or_else(empty);
+    let top = c.fields(&root, &SITE, "the settings")?;
+    let settings = settings::read(c, &top);
+    let gates = gates::read(c, &top);
+    if let (Some(settings), Some(gates)) = (&settings, &gates) {
+        authentication_has_a_server(c, &top, settings, gates);
+    }
+    let types = thresholds::read_types(c, &top);
+    let thresholds = thresholds::read(c, &top);
+    let centers = centers::read(c, &top);
+    let mut named = thresholds.as_ref().map_or_else(Vec::new, |(_, named)| named.clone());
+    let formats = read_formats(c, sources, formats, &mut named);
+    if let Some(types) = &types {
+        for (at, name) in &named {
+            known_type(c, *at, name, types);
+        }
+    }
+    if let Some((centers, references)) = &centers {
+        for (at, id) in references {
+            known_center(c, *at, id, centers);
+        }
+    }
+    let (thresholds, _) = thresholds?;
+    let (centers, _) = centers?;
+    let formats = formats.into_iter().map(|format| format.rule).collect();
+    Some((settings?, gates?, types?, thresholds, centers, formats))
+}
+
+fn authentication_has_a_server(
+    c: &mut Checker<'_>,
+    top: &super::reader::Fields<'_>,
+    settings: &Settings,
+    gates: &Gates,
+) {
+    if gates.authentication.enabled && settings.identity.authserv_id.is_none() {
+        let Origin { line, column, .. } = gates.authentication.origin;
+        let source = top.get("gates").map_or(0, |node| node.at.source);
+        let what = "`authentication` needs `identity.authserv_id`, the name of the server whose word counts";
+        c.wrong(Mark { source, line, column }, what);
+    }
+}
+
+fn known_type(c: &mut Checker<'_>, at: Mark, name: &str, types: &[String]) {
+    if !types.iter().any(|known| known == name) {
+        let hint = nearest(name, types.iter().map(String::as_str));
+        let what = format!("unknown failure type `{name}`; known are {}", types.join(", "));
+        c.wrong_word(at, what, hint);
+    }
+}
+
+fn known_center(c: &mut Checker<'_>, at: Mark, id: &str, centers: &Centers) {
+    if !centers.centers.iter().any(|center| center.id == id) {
+        let hint = nearest(id, centers.centers.iter().map(|center| center.id.as_str()));
+        c.wrong_word(at, format!("no center `{id}` is defined under `centers`"), hint);
+    }
+}
+
+/// The formats that count, in the order in which they are tried; ids are unique.
+fn read_formats(
+    c: &mut Checker<'_>,
+    sources: &[Source],
+    files: &[(&str, u16)],
+    named: &mut Vec<(Mark, String)>,
+) -> Vec<format::ReadFormat> {
+    let mut formats = Vec::new();
+    let mut last = first(0);
+    for (_, index) in files {
+        let Some(root) = tree(c, &sources[usize::from(*index)], *index, MOST_FORMATS) else { continue };
+        formats.extend(format::read(c, &root, named));
+        last = first(*index);
+    }
+    let mut seen: HashMap<String, Mark> = HashMap::new();
+    for format in &formats {
+        if let Some(first) = seen.get(&format.rule.id) {
+            let first = c.place(*first);
+            let what = format!(
+                "format `{}` is defined twice, first at {first}; to replace a shipped format give the file its name",
+                format.rule.id
+            );
+            c.wrong(format.at, what);
+        } else {
+            seen.insert(format.rule.id.clone(), format.at);
+        }
+    }
+    c.check_budget(last);
+    formats.sort_by(|a, b| (a.rule.order, &a.rule.id).cmp(&(b.rule.order, &b.rule.id)));
+    formats
+}

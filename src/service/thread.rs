@@ -1,0 +1,137 @@
+//! Tickets that are due: a deferred one is judged and posted, an open one may owe an update or a reminder.
+
+use super::{Error, Report, Work};
+use crate::alert::AlertRecord;
+use crate::store::{AlertRow, Store, TicketRow, Tx};
+use crate::ticket::{self, Evidence, Joined, State, TicketFacts};
+use jiff::Timestamp;
+use std::sync::atomic::Ordering;
+
+/// Tickets per transaction.
+const AT_ONCE: usize = 50;
+/// Alerts one update mail lists, at most.
+const LISTED: usize = 100;
+
+/// Judges every due ticket, oldest crossing first, some to a transaction.
+pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report) -> Result<(), Error> {
+    while !work.stop.load(Ordering::Relaxed) {
+        let now = (work.clock)();
+        let tx = store.begin()?;
+        let due = tx.due_tickets(now, AT_ONCE)?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        for row in due {
+            match row.state {
+                State::Deferred => {
+                    judge(&tx, work, row, now)?;
+                    report.judged += 1;
+                }
+                state if state.is_open() => report.followers += follow(&tx, work, row, now)?,
+                _ => rest(&tx, row)?,
+            }
+        }
+        tx.commit()?;
+        (work.progress)(report);
+    }
+    Ok(())
+}
+
+/// A ticket that ended owes nothing more.
+fn rest(tx: &Tx<'_>, mut row: TicketRow) -> Result<(), Error> {
+    row.due = None;
+    Ok(tx.keep_ticket(&row)?)
+}
+
+/// The facts of a ticket as they were at its crossing.
+pub fn facts(store: &Store, row: &TicketRow) -> Result<Option<TicketFacts>, crate::store::Error> {
+    // The crossing alert itself is needed even where a longer copy of its mail took over its count.
+    let Some(crossing) = store.alert(row.crossing)? else { return Ok(None) };
+    let alerts = store.alerts_by_id(&row.alerts)?.into_iter().map(|a| a.record).collect();
+    Ok(Some(TicketFacts {
+        number: row.number.clone(),
+        install: store.install().to_owned(),
+        device: row.device.clone(),
+        failure: row.failure.clone(),
+        crossing: crossing.record,
+        alerts,
+        total: row.total,
+        first: row.first,
+        last: row.last,
+        choice: row.choice.clone(),
+        evidence: Evidence::default(),
+    }))
+}
+
+fn judge(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> Result<(), Error> {
+    let Some(facts) = facts(tx.store(), &row)? else {
+        row.state = State::Dropped;
+        row.why = Some("its crossing alert is no longer stored".to_owned());
+        (row.ended, row.due) = (Some(now), None);
+        return Ok(tx.keep_ticket(&row)?);
+    };
+    let decision = ticket::decide(&facts, &work.rules.centers);
+    row.state = decision.state;
+    if decision.state == State::Queued {
+        let letter = ticket::compose(&facts, &decision, work.rules);
+        tx.post(row.id, &row.number, &letter, 0, now)?;
+    }
+    row.decision = Some(decision);
+    row.due = next_update(&row, work);
+    Ok(tx.keep_ticket(&row)?)
+}
+
+/// When the next update mail is due, if an alert joined that none has told of.
+fn next_update(row: &TicketRow, work: &Work<'_>) -> Option<Timestamp> {
+    let last = row.updated.unwrap_or(row.crossed);
+    row.unreported.map(|first| ticket::update_due(last, first, &work.rules.settings.tickets))
+}
+
+/// Writes the reminder and the update mail that are due; gives how many.
+fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> Result<usize, Error> {
+    let (Some(facts), Some(decision)) = (facts(tx.store(), &row)?, row.decision.clone()) else {
+        rest(tx, row)?;
+        return Ok(0);
+    };
+    let rules = work.rules;
+    let mut written = 0;
+    let since = row.reminded.unwrap_or(row.crossed);
+    let reminder = row.last_joined.and_then(|last| ticket::reminder_due(since, last, &rules.settings.tickets));
+    if let Some(at) = reminder.filter(|at| *at <= now) {
+        let joined = records(tx.store().joined(row.id, None, Some(at), LISTED)?);
+        row.reminders += 1;
+        row.reminded = Some(at);
+        let letter = ticket::compose_reminder(&facts, &decision, &told_of(&row, &joined, tx, at)?, row.reminders, at, rules);
+        tx.post(row.id, &row.number, &letter, row.reminders, now)?;
+        written += 1;
+    }
+    if let Some(at) = next_update(&row, work).filter(|at| *at <= now) {
+        let joined = records(tx.store().joined(row.id, row.updated, Some(at), LISTED)?);
+        if !joined.is_empty() {
+            row.updates += 1;
+            let letter = ticket::compose_update(&facts, &decision, &told_of(&row, &joined, tx, at)?, row.updates, at, rules);
+            tx.post(row.id, &row.number, &letter, row.updates, now)?;
+            written += 1;
+        }
+        row.updated = Some(at);
+        row.unreported = tx.store().first_joined_after(row.id, at)?;
+    }
+    row.due = next_update(&row, work);
+    tx.keep_ticket(&row)?;
+    Ok(written)
+}
+
+/// The joined alerts with what was counted up to then.
+fn told_of<'a>(
+    row: &TicketRow,
+    joined: &'a [AlertRecord],
+    tx: &Tx<'_>,
+    at: Timestamp,
+) -> Result<Joined<'a>, Error> {
+    let latest = joined.len().saturating_sub(LISTED);
+    Ok(Joined { alerts: &joined[latest..], total: row.total + tx.store().joined_until(row.id, at)? })
+}
+
+fn records(rows: Vec<AlertRow>) -> Vec<AlertRecord> {
+    rows.into_iter().map(|r| r.record).collect()
+}

@@ -1,0 +1,135 @@
+//! The tables, and the ladder from one version of them to the next.
+//!
+//! Rules of the house: STRICT tables; times are whole seconds since 1970 (UTC); a row that must be found
+//! by name is stored by name (`WITHOUT ROWID`), so that one mail touches one leaf per table; no index that
+//! counting does not need; keys carry the day in front, so that a mail's neighbours are its contemporaries
+//! and a day is forgotten by one range.
+
+/// Each step brings the database from version `index` to `index + 1` (`PRAGMA user_version`).
+pub(super) const LADDER: &[&str] = &[V1];
+
+/// Version this program reads and writes.
+pub(super) const VERSION: i64 = LADDER.len() as i64;
+
+const V1: &str = "
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Every mail, exactly one outcome. Ids have no gaps: their highest is the number of mails received.
+CREATE TABLE mail(
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL,            -- Identity.full
+  outcome INTEGER NOT NULL,     -- index into Outcome::ALL
+  reason TEXT NOT NULL,         -- JSON of alert::Reason
+  arrival INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  length INTEGER NOT NULL,      -- of the whole message
+  kept INTEGER NOT NULL,        -- bytes in `raw`; 0: none of its own (an exact duplicate, or purged)
+  digest BLOB NOT NULL,         -- SHA-256 of the whole message as received
+  head INTEGER NOT NULL,        -- key into `seen`
+  body_length INTEGER NOT NULL,
+  first_alert INTEGER NOT NULL,
+  alerts INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  place TEXT NOT NULL           -- where it was read: stdin, path, path:offset, spool
+) STRICT;
+
+-- Raw mails: id = mail << 12 | chunk; each chunk zstd.
+CREATE TABLE raw(id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+
+-- By what a mail is recognised again: head = day << 44 | 44 bits of Identity.head.
+CREATE TABLE seen(
+  head INTEGER NOT NULL, length INTEGER NOT NULL, digest INTEGER NOT NULL, mail INTEGER NOT NULL,
+  PRIMARY KEY(head, length, digest)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alert(
+  id INTEGER PRIMARY KEY,
+  mail INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  device TEXT NOT NULL,
+  failure TEXT NOT NULL,
+  voided INTEGER NOT NULL DEFAULT 0, -- 1: its mail was superseded by a longer copy
+  counted TEXT NOT NULL,        -- JSON: in_window, needed, ticket, scope
+  record TEXT NOT NULL,         -- JSON of alert::AlertRecord
+  action TEXT NOT NULL          -- JSON list: what every room that acted did
+) STRICT;
+
+CREATE TABLE device(
+  name TEXT PRIMARY KEY, first INTEGER NOT NULL, facts TEXT NOT NULL -- JSON of store::DeviceFacts
+) STRICT, WITHOUT ROWID;
+
+-- The tracking record: one row per device and failure type.
+CREATE TABLE tracking(
+  device TEXT NOT NULL, failure TEXT NOT NULL, total INTEGER NOT NULL,
+  first INTEGER, last INTEGER, recent BLOB NOT NULL,
+  ticket INTEGER,               -- the open ticket of this key
+  PRIMARY KEY(device, failure)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ticket(
+  id INTEGER PRIMARY KEY,
+  number TEXT NOT NULL UNIQUE,
+  device TEXT NOT NULL, failure TEXT NOT NULL,
+  state TEXT NOT NULL,
+  crossed INTEGER NOT NULL,     -- event time of the crossing alert
+  crossing INTEGER NOT NULL,    -- alert
+  alerts TEXT NOT NULL,         -- JSON list of alert ids up to and with the crossing
+  total INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  choice TEXT NOT NULL,         -- JSON of tracking::Choice
+  decision TEXT,                -- JSON of ticket::Decision, once judged
+  joined INTEGER NOT NULL DEFAULT 0,
+  last_joined INTEGER,          -- event time
+  unreported INTEGER,           -- event time of the first joined alert no update mail told of
+  updated INTEGER,              -- event time up to which update mails told
+  updates INTEGER NOT NULL DEFAULT 0,
+  reminders INTEGER NOT NULL DEFAULT 0,
+  reminded INTEGER,             -- event time for which the last reminder was due
+  due INTEGER,                  -- when flush must look at it next
+  ended INTEGER, why TEXT
+) STRICT;
+CREATE INDEX ticket_due ON ticket(due) WHERE due IS NOT NULL;
+
+CREATE TABLE ticket_alert(ticket INTEGER NOT NULL, alert INTEGER NOT NULL, PRIMARY KEY(ticket, alert)) STRICT, WITHOUT ROWID;
+CREATE TABLE ticket_reply(ticket INTEGER NOT NULL, mail INTEGER NOT NULL, PRIMARY KEY(ticket, mail)) STRICT, WITHOUT ROWID;
+-- Message-IDs of everything sent, to recognise replies and bounces.
+CREATE TABLE message(id TEXT PRIMARY KEY, ticket INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- One row per mail and recipient. state: due accepted refused parked.
+CREATE TABLE outbox(
+  id INTEGER PRIMARY KEY,
+  ticket INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  message TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
+  bytes BLOB NOT NULL,          -- zstd; frozen when it was queued
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next INTEGER,                 -- when due
+  ended INTEGER, reply TEXT
+) STRICT;
+CREATE INDEX outbox_due ON outbox(next) WHERE next IS NOT NULL;
+
+CREATE TABLE failed(
+  server TEXT NOT NULL, recipient TEXT NOT NULL, package TEXT NOT NULL, job TEXT NOT NULL, tool TEXT NOT NULL,
+  id TEXT NOT NULL, device TEXT NOT NULL, upstream TEXT, failure TEXT NOT NULL,
+  first INTEGER NOT NULL, last INTEGER NOT NULL, alert INTEGER NOT NULL, last_alert INTEGER NOT NULL,
+  dismissed TEXT,               -- why, when a person said so
+  PRIMARY KEY(server, recipient, package, job, tool)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node(name TEXT PRIMARY KEY, canonical TEXT NOT NULL, only_for TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE node_glob(glob TEXT PRIMARY KEY, canonical TEXT NOT NULL, only_for TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE domain(name TEXT PRIMARY KEY, only_for TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE list(kind TEXT PRIMARY KEY, entries INTEGER NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL, origin TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE near_miss(
+  node TEXT NOT NULL, domain TEXT NOT NULL, mails INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, last_mail INTEGER NOT NULL,
+  PRIMARY KEY(node, domain)
+) STRICT, WITHOUT ROWID;
+
+-- Thresholds set while running; they beat the rules' of the same scope.
+CREATE TABLE threshold(scope TEXT NOT NULL, failure TEXT NOT NULL, count INTEGER NOT NULL, seconds INTEGER NOT NULL,
+  who TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(scope, failure)) STRICT, WITHOUT ROWID;
+
+-- Who changed what by hand, and what reacted.
+CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, act TEXT NOT NULL,
+  subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+";

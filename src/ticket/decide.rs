@@ -1,0 +1,85 @@
+//! What is to become of a crossing.
+//!
+//! In: the facts with their evidence, the centers. Out: a state, a route, and each consideration in words.
+//! It does not know what the rooms before did to find their evidence.
+
+use super::view::threshold_words;
+use super::{Decision, State, TicketFacts, route};
+use crate::diagnosis::Finding;
+use crate::location::Verification;
+use crate::outage::Expectation;
+use crate::rules::model::Centers;
+use crate::shown::Shown;
+
+/// Decides. Nothing that was not asked speaks against a ticket: it is queued. It is held only where no
+/// maintenance center can receive it, until the rules name one.
+pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
+    let route = route(&facts.crossing, centers);
+    let mut reasons = vec![
+        format!("threshold met: {}", threshold_words(&facts.choice.winner)),
+        format!("outage notices: {}", outage_words(facts.evidence.outage)),
+        format!("diagnostics: {}", finding_words(facts.evidence.finding)),
+        format!("location records: {}", location_words(facts.evidence.location)),
+        format!("maintenance center {}: {}", Shown::new(&route.center.name), Shown::new(&route.why.words())),
+    ];
+    let state = if route.center.mail.is_empty() {
+        reasons.push("held: the maintenance center has no mail address".to_owned());
+        State::Held
+    } else {
+        reasons.push("queued: nothing speaks against the ticket".to_owned());
+        State::Queued
+    };
+    Decision { state, route, reasons }
+}
+
+pub(super) fn outage_words(outage: Expectation) -> &'static str {
+    match outage {
+        Expectation::NotAsked => "not asked",
+    }
+}
+
+pub(super) fn finding_words(finding: Finding) -> &'static str {
+    match finding {
+        Finding::NotAsked => "not asked",
+    }
+}
+
+pub(super) fn location_words(location: Verification) -> &'static str {
+    match location {
+        Verification::NotAsked => "not asked",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ticket::view::fixture::{centers, facts};
+
+    #[test]
+    fn evidence_that_was_not_asked_queues_and_is_said() {
+        let decision = decide(&facts(), &centers());
+        assert_eq!(decision.state, State::Queued);
+        assert_eq!(
+            decision.reasons,
+            [
+                "threshold met: 4 alerts in 1 h for connection failures in building B2 (thresholds.yaml:7)",
+                "outage notices: not asked",
+                "diagnostics: not asked",
+                "location records: not asked",
+                "maintenance center East: it serves building B2 (centers.yaml:4)",
+                "queued: nothing speaks against the ticket",
+            ]
+        );
+    }
+
+    #[test]
+    fn center_without_address_holds_the_ticket() {
+        let centers = Centers { centers: vec![], ..centers() };
+        let decision = decide(&facts(), &centers);
+        assert_eq!(decision.state, State::Held);
+        assert_eq!(
+            decision.reasons.last().map(String::as_str),
+            Some("held: the maintenance center has no mail address")
+        );
+    }
+}

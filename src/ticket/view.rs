@@ -1,0 +1,457 @@
+//! What templates can say: every fact of a ticket as text that is safe to show.
+//!
+//! In: facts, decision, what joined. Out: a [`View`], whose texts all passed [`Shown`] and a length bound,
+//! so that no template can be made to emit what an attacker wrote. It knows no template and no mail.
+
+use super::decide::{finding_words, location_words, outage_words};
+use super::times::{Times, between, span};
+use super::{Decision, Joined, Kind, TicketFacts};
+use crate::alert::AlertRecord;
+use crate::rules::model::{Origin, Scope, ThresholdRule};
+use crate::shown::Shown;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Longest name shown, in characters; the machine-readable part holds it whole.
+const LONGEST: usize = 200;
+
+/// The names a template may use. Absent values are `none`; lists are never absent.
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    /// `ticket`, `update`, `reminder`, `stand_down`.
+    pub kind: &'static str,
+    /// 0 for the ticket, then 1, 2, … for each kind.
+    pub sequence: u32,
+    /// `T-7K3M9QX2`.
+    pub number: String,
+    /// `connection failure on node7`.
+    pub headline: String,
+    /// `B2 R14`, else the location as stated.
+    pub place: Option<String>,
+    pub building: Option<String>,
+    pub room: Option<String>,
+    /// Location as the alert stated it, where building and room do not say all of it.
+    pub stated: Option<String>,
+    pub region: Option<String>,
+    pub device: String,
+    /// As written in the alert, where that differs.
+    pub device_stated: Option<String>,
+    pub mac: Option<String>,
+    pub ip: Option<String>,
+    /// Failure type.
+    pub failure: String,
+    /// The failure in the alert's own words.
+    pub announced: Option<String>,
+    /// The device's own error text, line by line.
+    pub detail: Vec<String>,
+    /// `4 alerts in 1 h`.
+    pub frequency: String,
+    /// Counted since the last repair, up to and with the crossing.
+    pub total: u64,
+    pub first: String,
+    pub last: String,
+    /// Up to and with the crossing.
+    pub alerts: Vec<AlertView>,
+    /// Counted, but older than those in `alerts`.
+    pub unlisted: u64,
+    pub tool: Option<String>,
+    pub job: Option<String>,
+    pub package: Option<String>,
+    /// Intermediate server.
+    pub server: Option<String>,
+    pub upstream: Option<String>,
+    /// Said where an event time is not what the mail claimed.
+    pub event_note: Option<String>,
+    pub evidence: Vec<EvidenceView>,
+    /// `4 alerts in 1 h for connection failures in building B2 (thresholds.yaml:7)`.
+    pub threshold: String,
+    /// The applicable others, best first.
+    pub losers: Vec<String>,
+    pub center: CenterView,
+    /// How it was decided, line by line.
+    pub reasons: Vec<String>,
+    /// Said where times are not in the center's zone.
+    pub zone_note: Option<String>,
+    /// When this mail of the thread was due.
+    pub at: String,
+    /// Alerts this update or reminder tells of.
+    pub joined: Vec<AlertView>,
+    /// Counted since the last repair, with those that joined.
+    pub joined_total: u64,
+    /// Since the first alert, up to this mail.
+    pub lasting: String,
+    /// Why a stand-down.
+    pub why: Option<String>,
+    /// Said where the letter could not go to the maintenance center's own addresses.
+    pub address_note: Option<String>,
+}
+
+/// One alert of a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct AlertView {
+    pub time: String,
+    pub job: Option<String>,
+    pub package: Option<String>,
+    pub server: Option<String>,
+    pub announced: Option<String>,
+}
+
+/// One question asked before a ticket, and its answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct EvidenceView {
+    pub question: &'static str,
+    pub answer: &'static str,
+}
+
+/// The maintenance center.
+#[derive(Debug, Clone, Serialize)]
+pub struct CenterView {
+    pub id: String,
+    pub name: String,
+    pub why: String,
+    pub owner: Option<String>,
+    pub telephone: Option<String>,
+}
+
+/// Which mail of the thread is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Occasion<'a> {
+    pub(super) kind: Kind,
+    pub(super) sequence: u32,
+    pub(super) at: Timestamp,
+    pub(super) joined: Option<Joined<'a>>,
+    pub(super) why: Option<&'a str>,
+}
+
+impl View {
+    pub(super) fn of(facts: &TicketFacts, decision: &Decision, occasion: &Occasion, times: &Times) -> Self {
+        let alert = &facts.crossing;
+        let joined = occasion.joined.unwrap_or(Joined { alerts: &[], total: facts.total });
+        let listed =
+            |alerts: &[AlertRecord]| alerts.iter().map(|alert| AlertView::of(alert, times)).collect();
+        View {
+            kind: occasion.kind.word(),
+            sequence: occasion.sequence,
+            number: shown(&facts.number),
+            headline: headline(facts),
+            place: place(alert),
+            building: optional(&alert.building),
+            room: optional(&alert.room),
+            stated: stated(alert),
+            region: optional(&alert.region),
+            device: shown(&facts.device),
+            device_stated: optional(&Some(alert.device_stated.clone())).filter(|name| *name != facts.device),
+            mac: optional(&alert.mac).filter(|mac| *mac != facts.device),
+            ip: optional(&alert.ip).filter(|ip| *ip != facts.device),
+            failure: shown(&facts.failure),
+            announced: optional(&Some(alert.announced.clone())),
+            detail: alert.detail.trim_end().lines().map(|line| Shown::new(line).to_string()).collect(),
+            frequency: frequency(facts),
+            total: facts.total,
+            first: times.long(facts.first),
+            last: times.long(facts.last),
+            alerts: listed(&facts.alerts),
+            unlisted: facts.total.saturating_sub(facts.alerts.len() as u64),
+            tool: optional(&Some(alert.tool.clone())),
+            job: optional(&alert.job),
+            package: optional(&alert.package),
+            server: optional(&alert.server),
+            upstream: optional(&alert.upstream),
+            event_note: optional(&alert.event_note),
+            evidence: evidence(facts),
+            threshold: threshold_words(&facts.choice.winner),
+            losers: facts.choice.losers.iter().map(threshold_words).collect(),
+            center: CenterView::of(decision),
+            reasons: decision.reasons.iter().map(|reason| Shown::new(reason).to_string()).collect(),
+            zone_note: times.note.clone(),
+            at: times.long(occasion.at),
+            joined: listed(joined.alerts),
+            joined_total: joined.total,
+            lasting: between(facts.first, occasion.at),
+            why: occasion.why.map(shown),
+            address_note: None,
+        }
+    }
+}
+
+impl AlertView {
+    fn of(alert: &AlertRecord, times: &Times) -> Self {
+        Self {
+            time: times.long(alert.event),
+            job: optional(&alert.job),
+            package: optional(&alert.package),
+            server: optional(&alert.server),
+            announced: optional(&Some(alert.announced.clone())),
+        }
+    }
+}
+
+impl CenterView {
+    fn of(decision: &Decision) -> Self {
+        let center = &decision.route.center;
+        Self {
+            id: shown(&center.id),
+            name: shown(&center.name),
+            why: shown(&decision.route.why.words()),
+            owner: optional(&center.owner),
+            telephone: optional(&center.telephone),
+        }
+    }
+}
+
+/// What, where and how bad, in one line that stays the same in every mail of the thread.
+pub(super) fn stem(facts: &TicketFacts) -> String {
+    let place = place(&facts.crossing).unwrap_or_else(|| "location not stated".to_owned());
+    let short = |text: &str| clip(text, 60);
+    format!("[{}] {} ({})", facts.number, clip(&headline(facts), 100), short(&place))
+}
+
+/// `4 alerts in 1 h`: those inside the winning threshold's window that ends with the last alert.
+pub(super) fn frequency(facts: &TicketFacts) -> String {
+    let window = facts.choice.winner.window;
+    let count = in_window(facts);
+    match count {
+        0 | 1 if facts.choice.winner.count <= 1 => "1 alert".to_owned(),
+        _ => format!("{} in {}", alerts_words(count as u64), span(window)),
+    }
+}
+
+/// Listed alerts inside the window that ends with the last one.
+pub(super) fn in_window(facts: &TicketFacts) -> usize {
+    let window = facts.choice.winner.window.0;
+    let inside = |alert: &&AlertRecord| facts.last.duration_since(alert.event).as_secs() <= window;
+    facts.alerts.iter().filter(inside).count()
+}
+
+/// `1 alert`, `4 alerts`.
+pub(super) fn alerts_words(count: u64) -> String {
+    if count == 1 { "1 alert".to_owned() } else { format!("{count} alerts") }
+}
+
+fn headline(facts: &TicketFacts) -> String {
+    format!("{} on {}", failure_words(&facts.failure), shown(&facts.device))
+}
+
+/// `connection` → `connection failure`; `failed-package` → `failed package`.
+fn failure_words(failure: &str) -> String {
+    let failure = shown(failure);
+    match failure.strip_prefix("failed-") {
+        Some(what) => format!("failed {what}"),
+        None => format!("{failure} failure"),
+    }
+}
+
+fn place(alert: &AlertRecord) -> Option<String> {
+    let parts: Vec<_> = [&alert.building, &alert.room].into_iter().filter_map(optional).collect();
+    if parts.is_empty() { optional(&alert.location) } else { Some(parts.join(" ")) }
+}
+
+/// The location as stated, unless building and room say all of it.
+fn stated(alert: &AlertRecord) -> Option<String> {
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let place = [&alert.building, &alert.room].map(|part| part.as_deref().map(letters).unwrap_or_default());
+    optional(&alert.location).filter(|stated| letters(stated) != place.concat())
+}
+
+/// A threshold in words, with the line of the rules that sets it.
+pub(super) fn threshold_words(rule: &ThresholdRule) -> String {
+    let how_often = match rule.count {
+        0 | 1 => "every alert".to_owned(),
+        count => format!("{count} alerts in {}", span(rule.window)),
+    };
+    let failure = rule.failure.as_deref().map_or("any failure".to_owned(), |f| failure_words(f) + "s");
+    let scope = match &rule.scope {
+        Scope::Device(glob) => format!("on device {}", shown(glob)),
+        Scope::Building(name) => format!("in building {}", shown(name)),
+        Scope::Server(glob) => format!("through server {}", shown(glob)),
+        Scope::Region(name) => format!("in region {}", shown(name)),
+        Scope::Package(glob) => format!("of package {}", shown(glob)),
+        Scope::Everywhere => "everywhere".to_owned(),
+    };
+    format!("{how_often} for {failure} {scope} ({})", origin_words(&rule.origin))
+}
+
+/// `thresholds.yaml:7`; only the name where there is no line (`built in`).
+pub(super) fn origin_words(origin: &Origin) -> String {
+    if origin.line == 0 { shown(&origin.file) } else { shown(&origin.to_string()) }
+}
+
+fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
+    vec![
+        EvidenceView { question: "Outage notices", answer: outage_words(facts.evidence.outage) },
+        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding) },
+        EvidenceView { question: "Location records", answer: location_words(facts.evidence.location) },
+    ]
+}
+
+/// One line of hostile text, made visible and bounded.
+pub(super) fn shown(text: &str) -> String {
+    Shown::new(&clip(text.trim(), LONGEST)).to_string()
+}
+
+fn optional(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(shown).filter(|text| !text.is_empty())
+}
+
+/// At most `most` characters; a cut is shown by `…`.
+pub(super) fn clip(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// A ticket as the tests of this room tell it.
+#[cfg(test)]
+pub(super) mod fixture {
+    use super::super::{Decision, Evidence, TicketFacts, decide};
+    use crate::alert::AlertRecord;
+    use crate::rules::model::{
+        AuthenticationGate, Center, Centers, Delivery, Depth, DomainGate, Gates, Identity, Keep, Lists,
+        NodeAsks, NodeGate, Origin, RuleSet, Scope, Seconds, Settings, SubjectGate, ThresholdRule,
+        TicketRules, TimeRules, TransportRule,
+    };
+    use crate::tracking::Choice;
+    use jiff::Timestamp;
+    use std::collections::BTreeMap;
+
+    pub(in crate::ticket) fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_795_162_323 + minute * 60).expect("a time in range")
+    }
+
+    pub(in crate::ticket) fn origin(file: &str, line: u32) -> Origin {
+        Origin { file: file.to_owned(), line, column: 1 }
+    }
+
+    pub(in crate::ticket) fn alert(minute: i64) -> AlertRecord {
+        AlertRecord {
+            id: Some(format!("A-{minute}")),
+            format: "rsync".into(),
+            event: at(minute),
+            arrival: at(minute),
+            tool: "rsync".into(),
+            region: Some("east".into()),
+            device: "node7".into(),
+            device_stated: "NODE7.east.acme.example".into(),
+            mac: Some("08:00:20:1a:2b:3c".into()),
+            ip: Some("192.0.2.7".into()),
+            source_domain: "is38.east.acme.example".into(),
+            source_node: "is38".into(),
+            server: Some("is38".into()),
+            upstream: Some("master1".into()),
+            job: Some("4711".into()),
+            package: Some("jre-1.3.1".into()),
+            announced: "Connection timed out".into(),
+            failure: "connection".into(),
+            building: Some("B2".into()),
+            room: Some("R14".into()),
+            location: Some("B2/R14, second rack from the door".into()),
+            detail:
+                "ssh: connect to host node7 port 22: Connection timed out\nrsync: connection unexpectedly \
+                     closed (0 bytes received so far) [sender]\nrsync error: unexplained error (code 255)"
+                    .into(),
+            ..AlertRecord::default()
+        }
+    }
+
+    pub(in crate::ticket) fn facts() -> TicketFacts {
+        let rule = |scope, failure: Option<&str>, count, window, line| ThresholdRule {
+            scope,
+            failure: failure.map(str::to_owned),
+            count,
+            window: Seconds(window),
+            origin: origin("thresholds.yaml", line),
+        };
+        let alerts: Vec<_> = [0, 12, 31, 47].map(alert).into();
+        TicketFacts {
+            number: "T-7K3M9QX2".into(),
+            install: "0f4c7d5e".into(),
+            device: "node7".into(),
+            failure: "connection".into(),
+            crossing: alert(47),
+            alerts,
+            total: 6,
+            first: at(-300),
+            last: at(47),
+            choice: Choice {
+                winner: rule(Scope::Building("B2".into()), Some("connection"), 4, 3600, 7),
+                losers: vec![rule(Scope::Everywhere, None, 10, 86_400, 2)],
+            },
+            evidence: Evidence::default(),
+        }
+    }
+
+    pub(in crate::ticket) fn centers() -> Centers {
+        let center = |id: &str, name: &str, line| Center {
+            id: id.into(),
+            name: name.into(),
+            mail: vec![format!("{id}@maintenance.acme.example")],
+            telephone: Some("+49 30 5550142".into()),
+            owner: Some("Jana Groß".into()),
+            reply_to: None,
+            zone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
+            origin: origin("centers.yaml", line),
+        };
+        Centers {
+            centers: vec![center("east", "East", 4), center("west", "West", 11)],
+            buildings: vec![("B2".into(), "east".into())],
+            regions: vec![("west".into(), "west".into())],
+            default: "west".into(),
+            origin: origin("centers.yaml", 1),
+        }
+    }
+
+    pub(in crate::ticket) fn decision(facts: &TicketFacts) -> Decision {
+        decide(facts, &centers())
+    }
+
+    /// A rule set without templates: the embedded ones are used.
+    pub(in crate::ticket) fn rules() -> RuleSet {
+        RuleSet {
+            settings: Settings {
+                identity: Identity {
+                    domain: "tickets.acme.example".into(),
+                    from: "Autoticket <autoticket@tickets.acme.example>".into(),
+                    reply_to: Some("Service Center <service@acme.example>".into()),
+                    authserv_id: None,
+                },
+                state: None,
+                lists: Lists::default(),
+                efforts: vec![],
+                time: TimeRules { skew: Seconds(86_400) },
+                delivery: Delivery {
+                    transport: TransportRule::Files { folder: "outgoing".into() },
+                    retry: vec![],
+                    timeout: Seconds(60),
+                },
+                tickets: TicketRules { update_interval: Seconds(3600), reminder_after: Seconds(259_200) },
+                keep: Keep { raw: Seconds(1), records: Seconds(1) },
+                maildirs: vec![],
+                interval: Seconds(60),
+            },
+            gates: Gates {
+                authentication: AuthenticationGate {
+                    enabled: false,
+                    methods: vec![],
+                    origin: Origin::default(),
+                },
+                domain: DomainGate { enabled: false, depth: Depth::Any, origin: Origin::default() },
+                subject: SubjectGate {
+                    enabled: false,
+                    prefixes: vec![],
+                    require: vec![],
+                    refuse: vec![],
+                    origin: Origin::default(),
+                },
+                node: NodeGate { enabled: false, asks: NodeAsks::Device, origin: Origin::default() },
+                relays: vec![],
+            },
+            failure_types: vec!["connection".into(), "unknown".into()],
+            thresholds: vec![],
+            centers: centers(),
+            formats: vec![],
+            templates: BTreeMap::new(),
+            digest: String::new(),
+        }
+    }
+}
