@@ -102,9 +102,10 @@ class Autoticket:
         return sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
 
     def outgoing(self):
-        """Every finished file the file transport has written, newest name last."""
+        """Every file the file transport has finished; what it is still writing is hidden or in a `tmp`."""
         folder = self.state / "outgoing"
-        return sorted(p for p in folder.rglob("*") if p.is_file() and "tmp" not in p.relative_to(folder).parts)
+        return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")
+                      and "tmp" not in p.relative_to(folder).parts)
 
 
 # Options that make a list complete, where lists are cut to a screenful by default.
