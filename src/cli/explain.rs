@@ -39,7 +39,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 fn read(
     world: &World,
     store: &crate::store::Store,
-    engine: &crate::alert::engine::Engine,
+    engine: &crate::alert::engine::Engine<'_>,
     path: &Path,
 ) -> Result<Vec<Arrived>, Failure> {
     let spill = std::env::temp_dir();

@@ -111,7 +111,7 @@ pub(super) fn transport(store: &Store, rules: &RuleSet) -> Result<Box<dyn delive
     let rule = &rules.settings.delivery;
     let timeout = Duration::from_secs(rule.timeout.0.max(1) as u64);
     let credentials = super::world::environment("CREDENTIALS_DIRECTORY");
-    delivery::open(&rule.transport, store.folder(), credentials.as_deref(), timeout)
+    delivery::open(&rule.transport, store.folder(), timeout, credentials.as_deref())
         .map_err(|e| Failure::new(Exit::Configuration, e))
 }
 

@@ -188,7 +188,7 @@ fn take_in(
 }
 
 /// The next run takes up what an earlier one had to spool; a little of it, the mail system is waiting.
-fn take_up_spool(store: &Store, rules: &crate::rules::RuleSet, engine: &Engine) {
+fn take_up_spool(store: &Store, rules: &crate::rules::RuleSet, engine: &Engine<'_>) {
     const AT_ONCE: usize = 20;
     if store::spool::count(store.folder()) > 0
         && let Err(error) = intake::drain_spool(store, rules, engine, AT_ONCE, &mut |_| {})
@@ -243,7 +243,7 @@ fn from_paths(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
 fn take_in_mailbox(
     world: &World,
     store: &Store,
-    engine: &Engine,
+    engine: &Engine<'_>,
     mailbox: Mailbox,
     args: &Args,
 ) -> Result<bool, Failure> {

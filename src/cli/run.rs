@@ -7,6 +7,7 @@ use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::intake::{self, batch};
 use crate::mail::mailbox::{Mailbox, MaildirFolders};
+use crate::rules::RuleSet;
 use crate::service::{self, Turn, Work};
 use crate::store::{Access, Store};
 use jiff::Timestamp;
@@ -50,20 +51,27 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let turn = Turn::take(&store)?;
     eprintln!("autoticket: up; state {}, Maildirs: {maildirs}", store.folder().display());
     let mut stamp = rules_folder::stamp_of(world.folder.as_deref()).unwrap_or_default();
-    let mut engine = world.engine(Effort::Mailbox);
     let mut purged = Timestamp::UNIX_EPOCH;
-    while !stop.load(Ordering::Relaxed) {
-        if reload(&mut world, &mut stamp, again.swap(false, Ordering::Relaxed)) {
-            engine = world.engine(Effort::Mailbox);
+    let ending = || args.once || stop.load(Ordering::Relaxed);
+    'rules: loop {
+        let engine = world.engine(Effort::Mailbox);
+        loop {
+            if let Err(failure) = round(globals, &world, &store, &turn, &engine, &stop, &mut purged) {
+                // A full disk or a lock passes: say it, wait, go on. What was committed stays.
+                eprintln!("autoticket: {}", failure.line());
+            }
+            if ending() {
+                break 'rules;
+            }
+            rest(&world, &stop, &again);
+            if ending() {
+                break 'rules;
+            }
+            if let Some(rules) = changed(&world, &mut stamp, again.swap(false, Ordering::Relaxed)) {
+                world.rules = rules;
+                continue 'rules;
+            }
         }
-        if let Err(failure) = round(globals, &world, &store, &turn, &engine, &stop, &mut purged) {
-            // A full disk or a lock passes: say it, wait, go on. What was committed stays.
-            eprintln!("autoticket: {}", failure.line());
-        }
-        if args.once {
-            break;
-        }
-        rest(&world, &stop, &again);
     }
     eprintln!("autoticket: down");
     drop(turn);
@@ -71,8 +79,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Takes over changed rules; bad ones are refused and said once per change.
-fn reload(world: &mut World, stamp: &mut Vec<u8>, asked: bool) -> bool {
+/// Changed rules, where they are good; bad ones are refused and said once per change.
+fn changed(world: &World, stamp: &mut Vec<u8>, asked: bool) -> Option<RuleSet> {
     let now = match rules_folder::stamp_of(world.folder.as_deref()) {
         Ok(now) => now,
         Err(failure) => {
@@ -80,23 +88,23 @@ fn reload(world: &mut World, stamp: &mut Vec<u8>, asked: bool) -> bool {
                 eprintln!("autoticket: {}; the last good rules stay", failure.line());
                 stamp.clear();
             }
-            return false;
+            return None;
         }
     };
     if now == *stamp && !asked {
-        return false;
+        return None;
     }
     *stamp = now;
     match rules_folder::load(world.folder.as_deref(), Some(&world.state)) {
         Ok(loaded) => {
-            world.rules = loaded.rules;
-            eprintln!("autoticket: rules reloaded ({})", &world.rules.digest[..12.min(world.rules.digest.len())]);
-            true
+            let digest = &loaded.rules.digest;
+            eprintln!("autoticket: rules reloaded ({})", &digest[..12.min(digest.len())]);
+            Some(loaded.rules)
         }
         Err(failure) => {
             failure.report();
             eprintln!("autoticket: these rules are refused; the last good ones stay");
-            false
+            None
         }
     }
 }
@@ -106,7 +114,7 @@ fn round(
     world: &World,
     store: &Store,
     turn: &Turn,
-    engine: &Engine,
+    engine: &Engine<'_>,
     stop: &AtomicBool,
     purged: &mut Timestamp,
 ) -> Result<(), Failure> {

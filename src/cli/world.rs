@@ -114,7 +114,7 @@ impl World {
         Ok(Store::open(&self.state, access)?)
     }
 
-    pub fn engine(&self, effort: Effort) -> Engine {
+    pub fn engine(&self, effort: Effort) -> Engine<'_> {
         Engine::new(&self.rules, effort)
     }
 }
@@ -131,5 +131,5 @@ pub(super) fn new_install_id() -> String {
         let mix = times::clock().as_nanosecond() as u64 ^ (u64::from(std::process::id()) << 40);
         bytes = mix.to_be_bytes();
     }
-    crate::mail::identity::hex(&bytes)
+    crate::store::hex::encode(&bytes)
 }

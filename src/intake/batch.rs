@@ -6,7 +6,7 @@
 
 use super::{Account, Arrived, Desk};
 use crate::alert::engine::Engine;
-use crate::mail::mailbox::{Item, Mailbox, Place};
+use crate::mail::mailbox::{Item, Mailbox, Place, settle_all};
 use crate::rules::RuleSet;
 use crate::store::{self, Store};
 use jiff::Timestamp;
@@ -53,7 +53,7 @@ pub enum Event<'a> {
 pub fn take_in(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     mailbox: Mailbox,
     size: usize,
     now: Timestamp,
@@ -84,7 +84,7 @@ pub fn take_in(
 pub fn rehearse(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     mut mailbox: Mailbox,
     now: Timestamp,
     each: &mut dyn FnMut(Event<'_>),
@@ -110,7 +110,7 @@ fn no_thread(folder: &Path) -> impl FnOnce(io::Error) -> store::Error {
 
 fn read_ahead(
     source: &Mutex<(Mailbox, u64)>,
-    engine: &Engine,
+    engine: &Engine<'_>,
     now: Timestamp,
     spill: &Path,
     stop: &AtomicBool,
@@ -139,7 +139,7 @@ fn read_ahead(
     }
 }
 
-fn read_one(item: io::Result<Item>, engine: &Engine, now: Timestamp) -> Read {
+fn read_one(item: io::Result<Item>, engine: &Engine<'_>, now: Timestamp) -> Read {
     match item {
         Ok(Item { raw, arrival, place }) => {
             let arrived = Arrived::read(Arc::new(raw), engine, arrival, now, place.to_string());
@@ -152,7 +152,7 @@ fn read_one(item: io::Result<Item>, engine: &Engine, now: Timestamp) -> Read {
 fn settle_in_order(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     receiver: Receiver<Stretch>,
     size: usize,
     each: &mut dyn FnMut(Event<'_>),
@@ -184,7 +184,7 @@ fn settle_in_order(
 fn settle_batch(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     ready: &mut Vec<Read>,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<u64, store::Error> {
@@ -203,12 +203,14 @@ fn settle_batch(
     tx.commit()?;
     let settled = accounts.len() as u64;
     let mut accounts = accounts.iter();
+    let places = ready.iter().filter_map(|r| if let Read::Mail(_, place) = r { Some(place) } else { None });
+    if let Err(error) = settle_all(places) {
+        // They stay unread, and are duplicates at the next look.
+        each(Event::Unreadable(&error));
+    }
     for read in ready.drain(..) {
         match read {
-            Read::Mail(_, place) => {
-                if let Err(error) = place.settle() {
-                    each(Event::Unreadable(&error));
-                }
+            Read::Mail(..) => {
                 each(Event::Settled(accounts.next().expect("one account per mail")));
             }
             Read::Unreadable(error) => each(Event::Unreadable(&error)),

@@ -16,7 +16,7 @@ use crate::mail::{Mail, RawMail};
 use crate::rules::RuleSet;
 use crate::rules::model::ThresholdRule;
 use crate::store::{self, CountedNote, NewMail, NewTicket, Store, StoredLists, Twin, Tx};
-use crate::ticket::followers;
+use crate::ticket;
 use crate::tracking::{self, Seen, Subject, Thresholds};
 use account::{AlertAccount, steps_of_count};
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ pub struct Arrived {
 
 impl Arrived {
     /// Reads what rules need of a raw mail. The slow part of the story; it asks no list and no table.
-    pub fn read(raw: Arc<RawMail>, engine: &Engine, arrival: Option<Timestamp>, now: Timestamp, place: String) -> Self {
+    pub fn read(raw: Arc<RawMail>, engine: &Engine<'_>, arrival: Option<Timestamp>, now: Timestamp, place: String) -> Self {
         let mail = crate::mail::parse(&raw);
         // Arrival: the caller's word (stdin), else our own Received header, else what the mailbox says.
         let arrival = mail.received.filter(|_| place != STDIN).or(arrival).unwrap_or(now);
@@ -53,17 +53,17 @@ pub const STDIN: &str = "stdin";
 
 /// Where mails are settled: the rules, and one transaction with what it sees of the lists.
 #[derive(Debug)]
-pub struct Desk<'a> {
+pub struct Desk<'a, 'r> {
     tx: &'a Tx<'a>,
     rules: &'a RuleSet,
-    engine: &'a Engine,
+    engine: &'a Engine<'r>,
     lists: StoredLists<'a>,
     thresholds: Thresholds,
 }
 
-impl<'a> Desk<'a> {
+impl<'a, 'r> Desk<'a, 'r> {
     /// Sits down with a transaction: thresholds set while running are appended to those of the rules.
-    pub fn open(tx: &'a Tx<'a>, rules: &'a RuleSet, engine: &'a Engine) -> Result<Self, store::Error> {
+    pub fn open(tx: &'a Tx<'a>, rules: &'a RuleSet, engine: &'a Engine<'r>) -> Result<Self, store::Error> {
         let set = tx.store().thresholds()?;
         let thresholds = if set.is_empty() {
             Thresholds::new(&rules.thresholds)
@@ -226,7 +226,7 @@ impl<'a> Desk<'a> {
         let number = (0..)
             .map(|salt| {
                 let install = self.tx.store().install();
-                crate::ticket::number(install, &record.device, &record.failure, &raw.identity.full, salt)
+                ticket::number(install, &record.device, &record.failure, &raw.identity.full, salt)
             })
             .find_map(|number| match self.tx.number_taken(&number) {
                 Ok(true) => None,
@@ -262,8 +262,8 @@ impl<'a> Desk<'a> {
         }
         let rules = &self.rules.settings.tickets;
         let unreported = brief.unreported.map_or(seen.event, |t| t.min(seen.event));
-        let update = followers::update_due(brief.updated.unwrap_or(brief.crossed), unreported, rules);
-        let reminder = followers::reminder_due(brief.reminded.unwrap_or(brief.crossed), seen.event, rules);
+        let update = ticket::update_due(brief.updated.unwrap_or(brief.crossed), unreported, rules);
+        let reminder = ticket::reminder_due(brief.reminded.unwrap_or(brief.crossed), seen.event, rules);
         let due = reminder.map_or(update, |r| r.min(update));
         self.tx.join_ticket(ticket, seen.alert, seen.event, Some(due))?;
         Ok(Some(brief.number))
@@ -294,7 +294,7 @@ impl<'a> Desk<'a> {
             let (device, failure) = (&row.record.device, &row.record.failure);
             let mut tracked = self.tx.tracking(device, failure)?;
             if row.record.refused.is_none() {
-                tracking::uncount(&mut tracked.window, alert);
+                tracking::uncount(&mut tracked.window, Seen { event: row.record.event, alert });
             }
             self.tx.leave_tickets(alert, tracked.ticket)?;
             self.tx.keep_tracking(device, failure, tracked);
@@ -323,7 +323,7 @@ fn bounded(text: &str) -> &str {
 pub fn take_in(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     arrived: &Arrived,
 ) -> Result<Account, store::Error> {
     let tx = store.begin()?;
@@ -336,7 +336,7 @@ pub fn take_in(
 pub fn rehearse(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     arrived: &Arrived,
 ) -> Result<Account, store::Error> {
     let tx = store.begin()?;
@@ -351,7 +351,7 @@ pub fn rehearse(
 pub fn drain_spool(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     most: usize,
     each: &mut dyn FnMut(&Account),
 ) -> Result<usize, store::Error> {

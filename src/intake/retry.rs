@@ -25,7 +25,7 @@ pub struct Retried {
 pub fn retry(
     store: &Store,
     rules: &RuleSet,
-    engine: &Engine,
+    engine: &Engine<'_>,
     mut mails: Vec<MailRow>,
     who: &str,
     now: Timestamp,
@@ -56,7 +56,7 @@ pub fn retry(
     Ok(done)
 }
 
-impl Desk<'_> {
+impl Desk<'_, '_> {
     fn settle_again(&self, row: &MailRow, arrived: &Arrived) -> Result<Account, store::Error> {
         let judgement = self.judge(arrived, false)?;
         let mut account = Account::new(row.id, &row.place, judgement.outcome, &judgement.reason);

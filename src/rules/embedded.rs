@@ -25,3 +25,19 @@ const FILES: &[(&str, &str)] = &[
 pub fn embedded() -> Vec<Source> {
     FILES.iter().map(|(file, text)| Source { file: (*file).to_owned(), text: (*text).to_owned() }).collect()
 }
+
+/// The base files which `init` writes: name in a rules folder, text.
+pub fn base_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES
+        .iter()
+        .filter_map(|(name, text)| Some((name.strip_prefix("embedded:")?, *text)))
+        .filter(|(name, _)| !name.contains('/'))
+}
+
+/// Tells apart what is compiled in: part of the stamp of cached rules.
+pub fn embedded_digest() -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    FILES.hash(&mut hasher);
+    hasher.finish()
+}

@@ -24,7 +24,7 @@ mod whole;
 mod words;
 mod yaml;
 
-pub use embedded::embedded;
+pub use embedded::{base_files, embedded, embedded_digest};
 pub use keys::KEYS;
 pub use layers::{EMBEDDED, Source};
 pub use mistake::{Mistake, nearest};

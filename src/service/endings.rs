@@ -13,6 +13,8 @@ pub struct By<'a> {
     pub who: &'a str,
     pub why: &'a str,
     pub now: Timestamp,
+    /// When the cause was mended: alerts of later events count on.
+    pub at: Timestamp,
 }
 
 /// What a repair did to one key.
@@ -54,7 +56,7 @@ pub fn end(
         tracked.ticket = None;
     }
     if reset {
-        tracking::reset(&mut tracked.window);
+        tracking::reset_until(&mut tracked.window, by.at);
     }
     tx.keep_tracking(&row.device, &row.failure, tracked);
     for alert in row.alerts.iter().take(100) {
@@ -101,7 +103,7 @@ pub fn repair(
                 end(&tx, rules, open, State::Repaired, by, true)?;
             }
             None => {
-                tracking::reset(&mut row.window);
+                tracking::reset_until(&mut row.window, by.at);
                 row.ticket = None;
                 tx.keep_tracking(device, &failure, row);
             }

@@ -1,15 +1,16 @@
 //! Tickets that are due: a deferred one is judged and posted, an open one may owe an update or a reminder.
 
 use super::{Error, Report, Work};
+use crate::alert::AlertRecord;
 use crate::store::{AlertRow, Store, TicketRow, Tx};
-use crate::ticket::{self, Evidence, State, TicketFacts, followers};
+use crate::ticket::{self, Evidence, Joined, State, TicketFacts};
 use jiff::Timestamp;
 use std::sync::atomic::Ordering;
 
 /// Tickets per transaction.
 const AT_ONCE: usize = 50;
 /// Alerts one update mail lists, at most.
-const LISTED: usize = 500;
+const LISTED: usize = 100;
 
 /// Judges every due ticket, oldest crossing first, some to a transaction.
 pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report) -> Result<(), Error> {
@@ -83,7 +84,7 @@ fn judge(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> Re
 /// When the next update mail is due, if an alert joined that none has told of.
 fn next_update(row: &TicketRow, work: &Work<'_>) -> Option<Timestamp> {
     let last = row.updated.unwrap_or(row.crossed);
-    row.unreported.map(|first| followers::update_due(last, first, &work.rules.settings.tickets))
+    row.unreported.map(|first| ticket::update_due(last, first, &work.rules.settings.tickets))
 }
 
 /// Writes the reminder and the update mail that are due; gives how many.
@@ -95,37 +96,42 @@ fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> R
     let rules = work.rules;
     let mut written = 0;
     let since = row.reminded.unwrap_or(row.crossed);
-    let reminder = row.last_joined.and_then(|last| followers::reminder_due(since, last, &rules.settings.tickets));
+    let reminder = row.last_joined.and_then(|last| ticket::reminder_due(since, last, &rules.settings.tickets));
     if let Some(at) = reminder.filter(|at| *at <= now) {
         let joined = records(tx.store().joined(row.id, None, Some(at), LISTED)?);
         row.reminders += 1;
         row.reminded = Some(at);
-        let letter = ticket::compose_reminder(&facts, &decision, &joined, row.reminders, at, rules);
+        let letter = ticket::compose_reminder(&facts, &decision, &told_of(&row, &joined, tx, at)?, row.reminders, at, rules);
         tx.post(row.id, &row.number, &letter, row.reminders, now)?;
         written += 1;
     }
     if let Some(at) = next_update(&row, work).filter(|at| *at <= now) {
-        let joined = records(tx.store().joined(row.id, told(&row), Some(at), LISTED)?);
+        let joined = records(tx.store().joined(row.id, row.updated, Some(at), LISTED)?);
         if !joined.is_empty() {
             row.updates += 1;
-            let letter = ticket::compose_update(&facts, &decision, &joined, row.updates, at, rules);
+            let letter = ticket::compose_update(&facts, &decision, &told_of(&row, &joined, tx, at)?, row.updates, at, rules);
             tx.post(row.id, &row.number, &letter, row.updates, now)?;
             written += 1;
         }
         row.updated = Some(at);
-        let next = tx.store().joined(row.id, Some(at), None, 1)?;
-        row.unreported = next.first().map(|a| a.record.event);
+        row.unreported = tx.store().first_joined_after(row.id, at)?;
     }
     row.due = next_update(&row, work);
     tx.keep_ticket(&row)?;
     Ok(written)
 }
 
-/// Up to which event time update mails told; before the first one, stragglers are told as well.
-fn told(row: &TicketRow) -> Option<Timestamp> {
-    row.updated
+/// The joined alerts with what was counted up to then.
+fn told_of<'a>(
+    row: &TicketRow,
+    joined: &'a [AlertRecord],
+    tx: &Tx<'_>,
+    at: Timestamp,
+) -> Result<Joined<'a>, Error> {
+    let latest = joined.len().saturating_sub(LISTED);
+    Ok(Joined { alerts: &joined[latest..], total: row.total + tx.store().joined_until(row.id, at)? })
 }
 
-fn records(rows: Vec<AlertRow>) -> Vec<crate::alert::AlertRecord> {
+fn records(rows: Vec<AlertRow>) -> Vec<AlertRecord> {
     rows.into_iter().map(|r| r.record).collect()
 }

@@ -301,13 +301,14 @@ impl Tx<'_> {
             return Ok(());
         }
         let mut part = 0;
-        raw.each_chunk(CHUNK, |chunk| {
-            let data = zstd::bulk::compress(chunk, LEVEL)?;
-            insert.execute(params![mail << 12 | part, data]).map_err(io::Error::other)?;
+        let failed = || super::io_error("read the raw mail from", folder);
+        for chunk in raw.chunks(CHUNK).map_err(failed())? {
+            let chunk = chunk.map_err(failed())?;
+            let data = zstd::bulk::compress(&chunk, LEVEL).map_err(failed())?;
+            insert.execute(params![mail << 12 | part, data]).doing("store the raw mail")?;
             part += 1;
-            Ok(())
-        })
-        .map_err(super::io_error("store the raw mail from", folder))
+        }
+        Ok(())
     }
 
     /// Gives a stored mail another outcome.
@@ -456,7 +457,7 @@ fn failed_id(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let hash = hash.finalize();
-    format!("F-{}", crate::mail::identity::hex(&hash[..5]).to_uppercase())
+    format!("F-{}", super::hex::encode(&hash[..5]).to_uppercase())
 }
 
 pub(super) fn json<T: Serialize>(value: &T) -> String {

@@ -16,6 +16,7 @@
 //! spool file stays in `spool/tmp` and is removed after 36 hours.
 
 mod audit;
+pub mod hex;
 mod lists;
 mod mails;
 mod outbox;
@@ -346,7 +347,7 @@ fn connect(path: &Path, extra: OpenFlags, access: Access) -> Result<Connection, 
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
         _ => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
-    let connection = Connection::open_with_flags(path, flags | extra | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    let mut connection = Connection::open_with_flags(path, flags | extra | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .doing("open")?;
     connection.busy_handler(Some(wait_a_little)).doing("set the busy handler")?;
     connection.set_prepared_statement_cache_capacity(64);

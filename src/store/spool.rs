@@ -66,7 +66,7 @@ pub fn accept(folder: &Path, raw: &RawMail, arrival: Timestamp) -> Result<PathBu
     let (mut file, name) = loop {
         let micros = arrival.subsec_microsecond();
         let whole = if raw.oversize {
-            format!(",L={},H={}", raw.length, crate::mail::identity::hex(&raw.digest))
+            format!(",L={},H={}", raw.length, super::hex::encode(&raw.digest))
         } else {
             String::new()
         };
@@ -79,8 +79,7 @@ pub fn accept(folder: &Path, raw: &RawMail, arrival: Timestamp) -> Result<PathBu
         }
     };
     let at = tmp.join(&name);
-    let written = raw
-        .copy_to(&mut file)
+    let written = copy(raw, &mut file)
         .and_then(|()| file.sync_all())
         .map_err(io_error("write", &at))
         .and_then(|()| fs::rename(&at, new.join(&name)).map_err(io_error("rename", &at)))
@@ -92,6 +91,13 @@ pub fn accept(folder: &Path, raw: &RawMail, arrival: Timestamp) -> Result<PathBu
         return Err(error);
     }
     Ok(new.join(name))
+}
+
+fn copy(raw: &RawMail, file: &mut File) -> io::Result<()> {
+    for chunk in raw.chunks(1 << 20)? {
+        file.write_all(&chunk?)?;
+    }
+    Ok(())
 }
 
 /// The mails waiting, oldest first, at most `most`.
@@ -131,7 +137,7 @@ fn parse(path: &Path) -> Option<Spooled> {
 pub fn whole(path: &Path) -> Option<(u64, [u8; 32])> {
     let name = path.file_name()?.to_str()?;
     let length = name.split(',').find_map(|f| f.strip_prefix("L="))?.parse().ok()?;
-    let digest = crate::mail::identity::unhex(name.split(',').find_map(|f| f.strip_prefix("H="))?)?;
+    let digest = super::hex::decode(name.split(',').find_map(|f| f.strip_prefix("H="))?)?;
     Some((length, digest))
 }
 

@@ -326,7 +326,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Alerts that joined a ticket after its crossing, by event time, those after `after` and up to `until`.
+    /// Alerts that joined a ticket after its crossing, by event time, those after `after` and up to `until`;
+    /// the latest `most` of them.
     pub fn joined(
         &self,
         ticket: i64,
@@ -338,7 +339,7 @@ impl Store {
             .connection
             .prepare_cached(
                 "SELECT alert.id FROM ticket_alert JOIN alert ON alert.id=ticket_alert.alert
-                 WHERE ticket=?1 AND voided=0 AND event>?2 AND event<=?3 ORDER BY event, alert.id LIMIT ?4",
+                 WHERE ticket=?1 AND voided=0 AND event>?2 AND event<=?3 ORDER BY event DESC, alert.id DESC LIMIT ?4",
             )
             .and_then(|mut s| {
                 s.query_map(
@@ -353,7 +354,32 @@ impl Store {
                 .collect()
             })
             .doing("list joined alerts")?;
+        let ids: Vec<i64> = ids.into_iter().rev().collect();
         self.alerts_by_id(&ids)
+    }
+
+    /// Event time of the first alert that joined a ticket after this event time.
+    pub fn first_joined_after(&self, ticket: i64, after: Timestamp) -> Result<Option<Timestamp>, Error> {
+        self.connection
+            .prepare_cached(
+                "SELECT min(event) FROM ticket_alert JOIN alert ON alert.id=ticket_alert.alert
+                 WHERE ticket=?1 AND voided=0 AND event>?2",
+            )
+            .and_then(|mut s| s.query_row([ticket, after.as_second()], |r| r.get::<_, Option<i64>>(0)))
+            .doing("find the next joined alert")
+            .map(|t| t.map(time))
+    }
+
+    /// How many alerts joined a ticket with event times up to `until`.
+    pub fn joined_until(&self, ticket: i64, until: Timestamp) -> Result<u64, Error> {
+        self.connection
+            .prepare_cached(
+                "SELECT count(*) FROM ticket_alert JOIN alert ON alert.id=ticket_alert.alert
+                 WHERE ticket=?1 AND voided=0 AND event<=?2",
+            )
+            .and_then(|mut s| s.query_row([ticket, until.as_second()], |r| r.get::<_, i64>(0)))
+            .doing("count joined alerts")
+            .map(|n| n as u64)
     }
 
     /// Mails that reply to a ticket.
