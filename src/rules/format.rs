@@ -7,7 +7,7 @@
 use super::model::{
     Condition, FailureCase, FailureRule, Field, FieldRule, FormatRule, Pattern, Place, Repeat, Take, Test,
 };
-use super::reader::{Checker, Fields, Keys};
+use super::reader::{Checker, Fields, Keys, Named};
 use super::words::{PLACE_WORDS, parse_place};
 use super::yaml::{Entry, Kind, Mark, Node};
 
@@ -41,7 +41,7 @@ pub(super) struct ReadFormat {
 }
 
 /// Reads one file; every failure type it names goes to `types`, for the check over the whole.
-pub(super) fn read(c: &mut Checker<'_>, root: &Node, types: &mut Vec<(Mark, String)>) -> Vec<ReadFormat> {
+pub(super) fn read(c: &mut Checker<'_>, root: &Node, types: &mut Vec<Named>) -> Vec<ReadFormat> {
     let several = matches!(&root.kind, Kind::Map(entries) if entries.iter().any(|e| e.key == "formats"));
     if !several {
         return format(c, root, types).into_iter().collect();
@@ -52,7 +52,7 @@ pub(super) fn read(c: &mut Checker<'_>, root: &Node, types: &mut Vec<(Mark, Stri
     items.iter().filter_map(|item| format(c, item, types)).collect()
 }
 
-fn format(c: &mut Checker<'_>, node: &Node, types: &mut Vec<(Mark, String)>) -> Option<ReadFormat> {
+fn format(c: &mut Checker<'_>, node: &Node, types: &mut Vec<Named>) -> Option<ReadFormat> {
     let f = c.fields(node, &FORMAT, "a format rule")?;
     let unicode = match f.get("unicode") {
         Some(node) => c.flag(node, "unicode").unwrap_or(false),
@@ -340,7 +340,7 @@ fn failure(
     c: &mut Checker<'_>,
     format: &Fields<'_>,
     unicode: bool,
-    types: &mut Vec<(Mark, String)>,
+    types: &mut Vec<Named>,
 ) -> Option<FailureRule> {
     let Some(node) = format.get("failure") else {
         let origin = c.origin(format.at);
@@ -361,12 +361,7 @@ fn failure(
     Some(FailureRule { cases: cases?, default: default?, origin: c.origin(node.at) })
 }
 
-fn case(
-    c: &mut Checker<'_>,
-    node: &Node,
-    unicode: bool,
-    types: &mut Vec<(Mark, String)>,
-) -> Option<FailureCase> {
+fn case(c: &mut Checker<'_>, node: &Node, unicode: bool, types: &mut Vec<Named>) -> Option<FailureCase> {
     let f = c.fields(node, &CASE, "a case of `failure`")?;
     let failure = c.need(&f, "type").and_then(|node| failure_type(c, node, "type", types));
     let contains = f.get("contains").map_or(Some(Vec::new()), |node| c.texts(node, "contains"));
@@ -379,33 +374,15 @@ fn case(
     Some(FailureCase { failure: failure?, contains: contains?, matches })
 }
 
-fn failure_type(
-    c: &mut Checker<'_>,
-    node: &Node,
-    key: &str,
-    types: &mut Vec<(Mark, String)>,
-) -> Option<String> {
+fn failure_type(c: &mut Checker<'_>, node: &Node, key: &str, types: &mut Vec<Named>) -> Option<String> {
     let failure = c.text(node, key)?;
     types.push((node.at, failure.clone()));
     Some(failure)
 }
 
+/// A format rule with every kind of key, for tests.
 #[cfg(test)]
-mod tests {
-    use super::super::model::*;
-    use super::super::{Source, compile, embedded};
-
-    /// The embedded base and one format file.
-    fn formats(text: &str) -> Vec<FormatRule> {
-        let mut sources: Vec<_> = embedded().into_iter().filter(|s| !s.file.contains("alerts/")).collect();
-        sources.push(Source { file: "alerts/it.yaml".into(), text: text.into() });
-        match compile(&sources) {
-            Ok(rules) => rules.formats,
-            Err(mistakes) => panic!("{}", mistakes.iter().map(|m| format!("{m}\n")).collect::<String>()),
-        }
-    }
-
-    const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
 format: rsync
 order: 400
 when:
@@ -432,6 +409,22 @@ failure:
     - {type: connection, contains: [timed out, refused, unreachable], matches: 'E(CONN|HOST)\w+'}
   default: unknown
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::*;
+    use super::super::{Source, compile, embedded};
+    use super::EVERYTHING;
+
+    /// The embedded base and one format file.
+    fn formats(text: &str) -> Vec<FormatRule> {
+        let mut sources: Vec<_> = embedded().into_iter().filter(|s| !s.file.contains("alerts/")).collect();
+        sources.push(Source { file: "alerts/it.yaml".into(), text: text.into() });
+        match compile(&sources) {
+            Ok(rules) => rules.formats,
+            Err(mistakes) => panic!("{}", mistakes.iter().map(|m| format!("{m}\n")).collect::<String>()),
+        }
+    }
 
     #[test]
     fn a_format_with_everything_is_read_whole() {
