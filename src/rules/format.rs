@@ -154,20 +154,21 @@ fn place(c: &mut Checker<'_>, node: &Node) -> Option<Place> {
     c.parsed(node, "in", &PLACE_WORDS, parse_place)
 }
 
-/// The alternatives of the first condition that has to hold and whose texts are all long enough; what
-/// stands in the enclosed message is not searched for literals.
+/// Literals of the first condition that has to hold and gives any: the alternatives of a `contains`, if
+/// all are long enough; where there is none, what a `matches` cannot match without. What stands in the
+/// enclosed message is not searched for literals.
 fn derived_literals(when: &[Condition]) -> Vec<String> {
-    let texts = |condition: &Condition| match &condition.test {
-        Test::Contains(texts)
-            if !condition.negate
-                && !matches!(condition.place, Place::EnclosedHeader(_))
-                && texts.iter().all(|text| text.len() >= LEAST_LITERAL) =>
-        {
-            Some(texts.clone())
-        }
+    let must_hold = |c: &&Condition| !c.negate && !matches!(c.place, Place::EnclosedHeader(_));
+    let contains = |condition: &Condition| match &condition.test {
+        Test::Contains(texts) if texts.iter().all(|text| text.len() >= LEAST_LITERAL) => Some(texts.clone()),
         _ => None,
     };
-    when.iter().find_map(texts).unwrap_or_default()
+    let matches = |condition: &Condition| match &condition.test {
+        Test::Matches(pattern) => super::pattern::literals_of(pattern, LEAST_LITERAL),
+        _ => None,
+    };
+    let when = || when.iter().filter(must_hold);
+    when().find_map(contains).or_else(|| when().find_map(matches)).unwrap_or_default()
 }
 
 /// The repeat, and for `lines` the names its pattern captures.
@@ -465,6 +466,9 @@ mod tests {
         };
         assert_eq!(with("{in: body, contains: [ab, abc]}"), Vec::<String>::new());
         assert_eq!(with("{in: body, contains: abc, not: true}"), Vec::<String>::new());
+        assert_eq!(with("{in: body, matches: '^rule 7: .*'}, {in: subject, contains: abc}"), ["abc"]);
+        assert_eq!(with("{in: body, matches: '^rule 7: .*'}, {in: subject, contains: ab}"), ["rule 7: "]);
+        assert_eq!(with("{in: body, matches: 'abc', not: true}"), Vec::<String>::new());
         assert_eq!(with("{in: enclosed From, contains: abc}"), Vec::<String>::new());
         assert_eq!(with("{in: body, contains: ab}, {in: subject, contains: [abc, äx]}"), ["abc", "äx"]);
     }
