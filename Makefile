@@ -35,7 +35,7 @@ demo: export AUTOTICKET_RULES := demo-out/rules
 demo: deps ## builds it and runs the main job on a failed rollout of some forty mails
 	cargo build --release
 	rm -rf demo-out
-	$(RELEASE) init --install-id demo
+	$(RELEASE) --rules demo-out/rules init --install-id demo
 	$(RELEASE) domains import fixtures/rollout/domains.txt
 	$(RELEASE) nodes import fixtures/rollout/nodes.csv
 	$(RELEASE) --now $(DEMO_NOW) ingest fixtures/rollout/mails --flush

@@ -17,8 +17,24 @@ const FILES: &[(&str, &str)] = &[
     file!("thresholds.yaml"),
     file!("centers.yaml"),
     // Formats (`alerts/NAME.yaml`).
-
+    file!("alerts/ansible.yaml"),
+    file!("alerts/awx.yaml"),
+    file!("alerts/cron.yaml"),
+    file!("alerts/nagios.yaml"),
+    file!("alerts/native.yaml"),
+    file!("alerts/package-build.yaml"),
+    file!("alerts/rfc3464.yaml"),
+    file!("alerts/rsync.yaml"),
+    file!("alerts/unattended-upgrades.yaml"),
     // Templates (`templates/NAME.j2`).
+    file!("templates/reminder.html.j2"),
+    file!("templates/reminder.txt.j2"),
+    file!("templates/stand-down.html.j2"),
+    file!("templates/stand-down.txt.j2"),
+    file!("templates/ticket.html.j2"),
+    file!("templates/ticket.txt.j2"),
+    file!("templates/update.html.j2"),
+    file!("templates/update.txt.j2"),
 ];
 
 /// The shipped rule files, to be given to [`super::compile`] before those of the operator.

@@ -64,6 +64,14 @@ impl Node {
             && matches!(s.text.as_str(), "" | "~" | "null"))
     }
 
+    /// The raw text, where this is a scalar.
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
     /// What this is, as a message says it.
     pub fn noun(&self) -> &'static str {
         match self.kind {

@@ -11,8 +11,8 @@ use crate::outage::Expectation;
 use crate::rules::model::Centers;
 use crate::shown::Shown;
 
-/// Decides. Nothing that was not asked speaks against a ticket: it is queued. It is held only where no
-/// maintenance center can receive it, until the rules name one.
+/// Decides. Nothing that was not asked speaks against a ticket: in this version each is queued, even one
+/// whose maintenance center names no address ([`super::compose()`] then writes to who answers replies).
 pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
     let route = route(&facts.crossing, centers);
     let mut reasons = vec![
@@ -22,14 +22,11 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
         format!("location records: {}", location_words(facts.evidence.location)),
         format!("maintenance center {}: {}", Shown::new(&route.center.name), Shown::new(&route.why.words())),
     ];
-    let state = if route.center.mail.is_empty() {
-        reasons.push("held: the maintenance center has no mail address".to_owned());
-        State::Held
-    } else {
-        reasons.push("queued: nothing speaks against the ticket".to_owned());
-        State::Queued
-    };
-    Decision { state, route, reasons }
+    if route.center.mail.is_empty() {
+        reasons.push("the maintenance center has no mail address: to who answers replies".to_owned());
+    }
+    reasons.push("queued: nothing speaks against the ticket".to_owned());
+    Decision { state: State::Queued, route, reasons }
 }
 
 pub(super) fn outage_words(outage: Expectation) -> &'static str {
@@ -53,7 +50,7 @@ pub(super) fn location_words(location: Verification) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ticket::view::fixture::{centers, facts};
+    use crate::ticket::fixture::{centers, facts};
 
     #[test]
     fn evidence_that_was_not_asked_queues_and_is_said() {
@@ -73,13 +70,10 @@ mod tests {
     }
 
     #[test]
-    fn center_without_address_holds_the_ticket() {
+    fn center_without_address_is_said_and_still_gets_its_ticket_queued() {
         let centers = Centers { centers: vec![], ..centers() };
         let decision = decide(&facts(), &centers);
-        assert_eq!(decision.state, State::Held);
-        assert_eq!(
-            decision.reasons.last().map(String::as_str),
-            Some("held: the maintenance center has no mail address")
-        );
+        assert_eq!(decision.state, State::Queued);
+        assert_eq!(decision.reasons[5], "the maintenance center has no mail address: to who answers replies");
     }
 }

@@ -92,11 +92,11 @@ struct Count {
     now: u64,
 }
 
+/// Without the arrival: it is another one when the mail is replayed, and a replay gives the same bytes.
 #[derive(Serialize)]
 struct Alert<'a> {
     id: Option<&'a str>,
     event: Timestamp,
-    arrival: Timestamp,
     event_note: Option<&'a str>,
     format: &'a str,
     announced: &'a str,
@@ -209,7 +209,6 @@ impl<'a> Alert<'a> {
         Self {
             id: alert.id.as_deref(),
             event: alert.event,
-            arrival: alert.arrival,
             event_note: alert.event_note.as_deref(),
             format: &alert.format,
             announced: &alert.announced,

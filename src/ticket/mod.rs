@@ -5,6 +5,8 @@
 
 mod compose;
 mod decide;
+#[cfg(test)]
+mod fixture;
 mod followers;
 mod letter;
 mod machine;
@@ -22,3 +24,5 @@ pub use followers::{reminder_due, update_due};
 pub use model::{Decision, Evidence, Joined, Kind, Letter, Route, RouteReason, State, TicketFacts};
 pub use number::number;
 pub use route::route;
+pub use times::span;
+pub use view::{View, threshold_words};

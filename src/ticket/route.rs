@@ -10,7 +10,7 @@ use crate::rules::model::{Center, Centers};
 /// By building, then by region, then the default; case is ignored.
 ///
 /// Always gives a center: where the default itself is missing (`rules check` refuses that) one without
-/// recipients, which [`super::decide`] holds.
+/// recipients.
 pub fn route(alert: &AlertRecord, centers: &Centers) -> Route {
     if let Some((building, center)) = listed(alert.building.as_deref(), &centers.buildings, centers) {
         let origin = center.origin.to_string();
@@ -63,7 +63,7 @@ impl RouteReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ticket::view::fixture::{alert, centers};
+    use crate::ticket::fixture::{alert, centers};
 
     #[test]
     fn building_beats_region_and_case_is_ignored() {

@@ -206,9 +206,9 @@ mod tests {
     use super::*;
     use crate::rules::model::Template;
     use crate::ticket::Kind;
+    use crate::ticket::fixture::{at, decision, facts, origin, rules};
     use crate::ticket::times::Times;
     use crate::ticket::view::Occasion;
-    use crate::ticket::view::fixture::{at, decision, facts, origin, rules};
 
     fn view() -> View {
         let facts = facts();

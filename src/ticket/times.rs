@@ -51,7 +51,7 @@ impl Times {
 }
 
 /// `1 h`, `30 min`, `2 d 4 h`: the two largest units that are not zero.
-pub(super) fn span(seconds: Seconds) -> String {
+pub fn span(seconds: Seconds) -> String {
     let mut rest = seconds.0.max(0);
     let mut words = Vec::new();
     for (unit, size) in [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)] {
@@ -76,7 +76,7 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ticket::view::fixture::centers;
+    use crate::ticket::fixture::centers;
 
     fn times(zone: &str) -> Times {
         Times::of(&Center { zone: zone.to_owned(), ..centers().centers[0].clone() })

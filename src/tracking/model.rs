@@ -22,7 +22,8 @@ pub struct Window {
     pub total: u64,
     pub first: Option<Timestamp>,
     pub last: Option<Timestamp>,
-    /// The latest alerts by (event time, row), ascending, as many as the threshold in force needs.
+    /// The latest alerts by (event time, row), ascending: a hundred, or as many as the largest threshold that
+    /// this key was counted against needs.
     pub recent: Vec<Seen>,
 }
 

@@ -139,8 +139,8 @@ class AsOwner(Autoticket):
         super().__init__(program, state, rules)
         self.owner = owner
 
-    def run(self, *args, **more):
-        return super().run(*args, user=self.owner.pw_uid, group=self.owner.pw_gid, extra_groups=[], **more)
+    def start(self, argv, **more):
+        return super().start(argv, user=self.owner.pw_uid, group=self.owner.pw_gid, extra_groups=[], **more)
 
 
 def until(holds, seconds):

@@ -39,10 +39,12 @@ class Autoticket:
         """The same program on another state folder."""
         return Autoticket(self.program, state, self.rules)
 
-    def run(self, *args, stdin=b"", now=None, timeout=120, **popen):
+    def start(self, argv, stdin=b"", timeout=120, **popen):
         """One process to its end; never raises for an exit status."""
-        return subprocess.run(self.argv(*args, now=now), input=stdin, capture_output=True, timeout=timeout,
-                              check=False, **popen)
+        return subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False, **popen)
+
+    def run(self, *args, now=None, **more):
+        return self.start(self.argv(*args, now=now), **more)
 
     def must(self, *args, **more):
         """A process that has to end with 0; its stdout."""
@@ -53,8 +55,11 @@ class Autoticket:
         return done.stdout
 
     def init(self):
-        self.must("init")
-        self.must("domains", "import", RULES / "lists" / "domains.txt")
+        """Makes the state. Without the rules option: with it, `init` would add what the folder lacks."""
+        done = self.start([self.program, "--state", str(self.state), "init", "--install-id", "rig"])
+        if done.returncode != 0:
+            raise RuntimeError(f"init: {ending(done.returncode)}: {done.stderr.decode(errors='replace')}")
+        self.must("domains", "import", self.rules / "lists" / "domains.txt")
 
     def ingest(self, mail, **more):
         """The mail system's call: one message on standard input."""
@@ -97,9 +102,10 @@ class Autoticket:
         return sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
 
     def outgoing(self):
-        """Every finished file the file transport has written, newest name last."""
+        """Every file the file transport has finished; what it is still writing is hidden or in a `tmp`."""
         folder = self.state / "outgoing"
-        return sorted(p for p in folder.rglob("*") if p.is_file() and "tmp" not in p.relative_to(folder).parts)
+        return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")
+                      and "tmp" not in p.relative_to(folder).parts)
 
 
 # Options that make a list complete, where lists are cut to a screenful by default.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::alert::AlertRecord;
 use crate::rules::model::{Center, Template};
-use crate::ticket::view::fixture::{alert, at, decision, facts, origin, rules};
+use crate::ticket::fixture::{alert, at, decision, facts, origin, rules};
 use mail_parser::{HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
@@ -41,7 +41,7 @@ fn hostile() -> TicketFacts {
         job: Some("=?utf-8?Q?=0D=0AX-Evil:_1?=".into()),
         announced: "\x1b]52;c;aGk=\x07 refused \u{200b}".into(),
         building: Some("B2\nX-Autoticket-Id: T-00000000".into()),
-        room: Some("R\014".into()),
+        room: Some("R\x0014".into()),
         detail: "first line\twith a tab\n\n--=_m0000\r\nContent-Type: text/html\n<b>bold</b>\u{2028}end\n"
             .into(),
         ..alert(47)
@@ -195,6 +195,28 @@ fn center_without_usable_address_is_told_to_a_human() {
     let letter = compose(&facts, &decision, &rules());
     assert_eq!(letter.recipients, ["service@acme.example"]);
     assert!(text_of(&letter).contains("East has no usable mail address"));
+}
+
+#[test]
+fn many_recipients_are_folded_and_each_gets_a_copy() {
+    let facts = facts();
+    let mut decision = decision(&facts);
+    decision.route.center.mail =
+        (0..60).map(|n| format!("Störung {n} <team{n}@maintenance.acme.example>")).collect();
+    let letter = compose(&facts, &decision, &rules());
+    assert_eq!(letter.recipients.len(), 60);
+    assert_eq!(letter.recipients[59], "team59@maintenance.acme.example");
+    assert_eq!(parsed(&letter).to().map(|to| to.iter().count()), Some(60));
+    assert!(letter.bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= 999));
+}
+
+#[test]
+fn arrival_changes_no_byte() {
+    let facts = facts();
+    let mut replayed = facts.clone();
+    replayed.crossing.arrival = at(5000);
+    replayed.alerts.iter_mut().for_each(|alert| alert.arrival = at(5000));
+    assert_eq!(compose(&facts, &decision(&facts), &rules()), compose(&replayed, &decision(&facts), &rules()));
 }
 
 #[test]
