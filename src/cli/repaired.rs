@@ -168,7 +168,7 @@ fn report(
         }
         let behind = if server.behind { ", behind the device: after the others" } else { "" };
         out.line(format!("{}: {count}{behind}", show::one(&server.server)));
-        out.line(format!("  {}", show::one(&server.command.join(" "))));
+        out.line(format!("  {}", show::command(&server.command)));
     }
 }
 

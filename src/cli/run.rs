@@ -120,7 +120,7 @@ fn round(
 ) -> Result<(), Failure> {
     let clock = globals.clock()?;
     let now = clock();
-    refresh(store, &world.rules, now);
+    refresh(store, &world.rules, world.folder.as_deref(), now);
     let spooled = intake::drain_spool(store, &world.rules, engine, 1000, &mut |_| {})?;
     for path in &world.rules.settings.maildirs {
         take_in(world, store, engine, Path::new(path), now)?;

@@ -153,6 +153,22 @@ impl Store {
         self.note("purged")?.map_or(Ok([0; 7]), |t| from_json("purge counts", &t))
     }
 
+    /// Mails per outcome, in the order of [`Outcome::ALL`], purged ones included.
+    pub fn outcome_counts(&self) -> Result<[u64; 7], Error> {
+        let mut counts = self.purged()?;
+        let rows: Vec<(i64, i64)> = self
+            .connection
+            .prepare_cached("SELECT outcome,count(*) FROM mail GROUP BY outcome")
+            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
+            .doing("count mails")?;
+        for (outcome, n) in rows {
+            if let Some(sum) = counts.get_mut(outcome as usize) {
+                *sum += n as u64;
+            }
+        }
+        Ok(counts)
+    }
+
     /// Adds everything up, in slices of ids so that no reader blocks a commit for long.
     pub fn balance(&self) -> Result<Balance, Error> {
         // The spool first: a mail that moves into the database meanwhile is then seen twice, never lost.

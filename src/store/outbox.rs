@@ -19,15 +19,18 @@ pub enum OutboxState {
     Refused,
     /// All transmissions of the schedule failed.
     Parked,
+    /// Its ticket ended before it was transmitted: nobody needs it.
+    Withdrawn,
 }
 
 impl OutboxState {
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             OutboxState::Due => "due",
             OutboxState::Accepted => "accepted",
             OutboxState::Refused => "refused",
             OutboxState::Parked => "parked",
+            OutboxState::Withdrawn => "withdrawn",
         }
     }
 }
@@ -65,6 +68,7 @@ fn read(r: &Row<'_>) -> rusqlite::Result<OutboxRow> {
             "accepted" => OutboxState::Accepted,
             "refused" => OutboxState::Refused,
             "parked" => OutboxState::Parked,
+            "withdrawn" => OutboxState::Withdrawn,
             _ => OutboxState::Due,
         },
         attempts: r.get(8)?,

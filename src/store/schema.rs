@@ -95,7 +95,7 @@ CREATE TABLE ticket_reply(ticket INTEGER NOT NULL, mail INTEGER NOT NULL, PRIMAR
 -- Message-IDs of everything sent, to recognise replies and bounces.
 CREATE TABLE message(id TEXT PRIMARY KEY, ticket INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
--- One row per mail and recipient. state: due accepted refused parked.
+-- One row per mail and recipient. state: due accepted refused parked withdrawn.
 CREATE TABLE outbox(
   id INTEGER PRIMARY KEY,
   ticket INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,

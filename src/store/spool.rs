@@ -121,6 +121,11 @@ pub fn count(folder: &Path) -> u64 {
     fs::read_dir(folder.join("spool/new")).map_or(0, |d| d.filter(|e| e.is_ok()).count() as u64)
 }
 
+/// How many mails stand in `spool/quarantine`.
+pub fn set_aside(folder: &Path) -> u64 {
+    fs::read_dir(folder.join("spool/quarantine")).map_or(0, |d| d.filter(|e| e.is_ok()).count() as u64)
+}
+
 fn parse(path: &Path) -> Option<Spooled> {
     let name = path.file_name()?.to_str()?;
     let mut fields = name.split(',').next()?.split('.');
