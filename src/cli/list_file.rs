@@ -64,11 +64,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         };
         Failure::new(exit, anyhow::Error::new(e).context(format!("read the list {}", path.display())))
     };
-    let bytes = if path == Path::new("-") {
-        bounded(io::stdin().lock())
-    } else {
-        File::open(path).and_then(bounded)
-    };
+    let bytes =
+        if path == Path::new("-") { bounded(io::stdin().lock()) } else { File::open(path).and_then(bounded) };
     bytes.map_err(failed)
 }
 
@@ -166,7 +163,7 @@ pub(super) fn parse(kind: ListKind, bytes: &[u8], file: &str) -> Result<Entries,
             None => reader.name(number, line),
         }
     }
-    reader.finish(file, crate::mail::identity::hex(&Sha256::digest(bytes)))
+    reader.finish(file, crate::store::hex::encode(&Sha256::digest(bytes)))
 }
 
 /// Which column is which.
@@ -216,7 +213,11 @@ struct Reader {
 impl Reader {
     fn name(&mut self, line: usize, text: &str) {
         // A comment may follow a name after a blank.
-        let text = text.split_once(" #").or_else(|| text.split_once("\t#")).map_or(text, |(name, _)| name).trim_end();
+        let text = text
+            .split_once(" #")
+            .or_else(|| text.split_once("\t#"))
+            .map_or(text, |(name, _)| name)
+            .trim_end();
         if let Some(name) = self.key(line, text) {
             self.push(line, ListRow { canonical: name.clone(), name, only: Vec::new() });
         }
@@ -267,7 +268,8 @@ impl Reader {
         for pair in self.rows.windows(2) {
             let [(a, first), (b, second)] = pair else { continue };
             if a.name == b.name && a != b {
-                let what = format!("`{}` stands for another entry in line {first} already", Shown::new(&a.name));
+                let what =
+                    format!("`{}` stands for another entry in line {first} already", Shown::new(&a.name));
                 self.wrong.push((*second as usize, what));
             }
         }
@@ -333,7 +335,10 @@ mod tests {
         );
         assert!(wrong(ListKind::Nodes, "a b\n").ends_with("x:1: `a b` is no node"));
         assert!(wrong(ListKind::Domains, "dm@example.com\n").ends_with("x:1: `dm@example.com` is no domain"));
-        assert_eq!(parse(ListKind::Nodes, b"a\n\xff\n", "x").expect_err("wrong").error.to_string(), "x:2: not UTF-8");
+        assert_eq!(
+            parse(ListKind::Nodes, b"a\n\xff\n", "x").expect_err("wrong").error.to_string(),
+            "x:2: not UTF-8"
+        );
     }
 
     #[test]
@@ -349,7 +354,10 @@ mod tests {
         let argv = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         assert_eq!(ask(&argv(&["/bin/echo", "is38; rm x"])).expect("a list"), b"is38; rm x\n");
         let failed = ask(&argv(&["/bin/false"])).expect_err("no list");
-        assert_eq!((failed.exit, failed.line()), (Exit::Unavailable, "list command /bin/false failed: exit status: 1".into()));
+        assert_eq!(
+            (failed.exit, failed.line()),
+            (Exit::Unavailable, "list command /bin/false failed: exit status: 1".into())
+        );
         assert!(ask(&argv(&["/nowhere/lister"])).expect_err("no list").line().contains("cannot be started"));
     }
 }

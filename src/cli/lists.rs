@@ -145,7 +145,12 @@ fn list(world: &World, globals: &Globals, kind: ListKind, args: &ListArgs) -> Re
     if let Some((entries, _, at, origin)) = store.list_state(kind)?
         && entries > rows.len() as u64
     {
-        eprintln!("autoticket: {} of {entries} entries; imported {} from {}", rows.len(), show::time(at), show::one(&origin));
+        eprintln!(
+            "autoticket: {} of {entries} entries; imported {} from {}",
+            rows.len(),
+            show::time(at),
+            show::one(&origin)
+        );
     }
     Ok(Exit::Done)
 }
@@ -177,8 +182,12 @@ fn replace(
     let before = store.list_size(kind)?;
     let after = entries.rows.len() as u64;
     if !force && before > 0 && after * 2 <= before {
-        let text = format!("the list of {} would shrink from {before} entries to {after}: refused", kind.word());
-        return Err(Failure::say(Exit::Data, text).hint(format!("autoticket {} import FILE --dry-run shows what would go; --force imports it", kind.word())));
+        let text =
+            format!("the list of {} would shrink from {before} entries to {after}: refused", kind.word());
+        return Err(Failure::say(Exit::Data, text).hint(format!(
+            "autoticket {} import FILE --dry-run shows what would go; --force imports it",
+            kind.word()
+        )));
     }
     let same = state.is_some_and(|(_, digest, ..)| digest == entries.digest);
     let diff = tx.replace_list(kind, &entries.rows, &entries.digest, origin, now)?;
@@ -208,7 +217,9 @@ fn import(world: &World, globals: &Globals, kind: ListKind, args: &ImportArgs) -
     let mut out = Out::new();
     if world.json {
         let mut view = serde_json::json!({ "list": kind.word(), "dry_run": args.dry_run, "entries": size });
-        if let (Some(into), Ok(serde_json::Value::Object(from))) = (view.as_object_mut(), serde_json::to_value(&diff)) {
+        if let (Some(into), Ok(serde_json::Value::Object(from))) =
+            (view.as_object_mut(), serde_json::to_value(&diff))
+        {
             into.extend(from);
         }
         out.json("autoticket.import/1", view);
@@ -264,7 +275,10 @@ fn accept(world: &World, globals: &Globals, args: &AcceptArgs) -> Result<Exit, F
         tx.roll_back();
         let mut out = Out::new();
         if world.json {
-            out.json("autoticket.accept/1", serde_json::json!({ "dry_run": true, "nodes": nodes, "mails": mails.len() }));
+            out.json(
+                "autoticket.accept/1",
+                serde_json::json!({ "dry_run": true, "nodes": nodes, "mails": mails.len() }),
+            );
         } else {
             let mails = show::count(mails.len() as u64, "rejected mail");
             out.line(format!("would accept {}; {mails} would be judged anew", show::one(&nodes.join(", "))));
@@ -272,7 +286,13 @@ fn accept(world: &World, globals: &Globals, args: &AcceptArgs) -> Result<Exit, F
         return Ok(Exit::Done);
     }
     let who = who();
-    tx.audit(world.now, &who, "nodes accept", &nodes.join(" "), &serde_json::json!({ "mails": mails.len() }))?;
+    tx.audit(
+        world.now,
+        &who,
+        "nodes accept",
+        &nodes.join(" "),
+        &serde_json::json!({ "mails": mails.len() }),
+    )?;
     tx.commit()?;
     let engine = world.engine(Effort::Mailbox);
     let done = retry::retry(&store, &world.rules, &engine, mails, &who, world.now, false)?;
@@ -304,7 +324,9 @@ fn asks_for(reason: &Reason, nodes: &[String]) -> bool {
     match reason {
         Reason::NodeUnlisted { node, .. } => {
             let node = name::normal(node);
-            nodes.iter().any(|n| *n == node || list_file::is_glob(n) && crate::alert::lists::matches(n, &node))
+            nodes
+                .iter()
+                .any(|n| *n == node || list_file::is_glob(n) && crate::alert::lists::matches(n, &node))
         }
         Reason::AllRecordsRefused { first } => asks_for(first, nodes),
         _ => false,
@@ -318,8 +340,9 @@ fn forget(world: &World, globals: &Globals, args: &ForgetArgs) -> Result<Exit, F
     let mut known = accepted(&store)?;
     if let Some(other) = nodes.iter().find(|n| !known.contains(n)) {
         let text = format!("node {} was not accepted by hand", show::one(other));
-        return Err(Failure::say(Exit::Data, text)
-            .hint("what an import brought is taken out by an import without it: autoticket nodes import FILE"));
+        return Err(Failure::say(Exit::Data, text).hint(
+            "what an import brought is taken out by an import without it: autoticket nodes import FILE",
+        ));
     }
     known.retain(|n| !nodes.contains(n));
     keep_accepted(&tx, &known)?;
@@ -377,7 +400,11 @@ pub(super) fn refresh(store: &Store, rules: &RuleSet, folder: Option<&Path>, now
             Ok(None) => {}
             Ok(Some(diff)) => eprintln!("autoticket: {} refreshed: {}", kind.word(), words(&diff)),
             Err(failure) => {
-                eprintln!("autoticket: {} not refreshed, the old list stays: {}", kind.word(), failure.line());
+                eprintln!(
+                    "autoticket: {} not refreshed, the old list stays: {}",
+                    kind.word(),
+                    failure.line()
+                );
             }
         }
     }

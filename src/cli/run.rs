@@ -138,7 +138,13 @@ fn round(
     Ok(())
 }
 
-fn take_in(world: &World, store: &Store, engine: &Engine, path: &Path, now: Timestamp) -> Result<(), Failure> {
+fn take_in(
+    world: &World,
+    store: &Store,
+    engine: &Engine,
+    path: &Path,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let mailbox = match Mailbox::open_with(path, MaildirFolders::NewOnly) {
         Ok(mailbox) => mailbox,
         Err(error) => {

@@ -218,10 +218,7 @@ mod tests {
     fn json_is_inert_on_a_terminal_and_still_the_same_text() {
         let hostile = "a\u{9b}2J\u{202e}b\u{7f}\u{e0041}\x1b[0mé";
         let printed = json(&Object { schema: "x/1", value: serde_json::json!({ "t": hostile }) });
-        assert_eq!(
-            printed,
-            r#"{"schema":"x/1","t":"a\u009b2J\u202eb\u007f\udb40\udc41\u001b[0mé"}"#
-        );
+        assert_eq!(printed, r#"{"schema":"x/1","t":"a\u009b2J\u202eb\u007f\udb40\udc41\u001b[0mé"}"#);
         let back: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
         assert_eq!(back["t"], hostile);
     }

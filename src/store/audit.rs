@@ -74,7 +74,8 @@ impl Tx<'_> {
             .db()
             .prepare_cached("SELECT id FROM mail WHERE arrival<?1 AND kept>0 AND id>=?2 ORDER BY id LIMIT ?3")
             .and_then(|mut s| {
-                s.query_map(params![raw.as_second(), self.purge_from()?, most as i64], |r| r.get(0))?.collect()
+                s.query_map(params![raw.as_second(), self.purge_from()?, most as i64], |r| r.get(0))?
+                    .collect()
             })
             .doing("find old raw mails")?;
         for id in &ids {
@@ -103,7 +104,9 @@ impl Tx<'_> {
         for (id, outcome, head, length, first, alerts) in &old {
             self.db()
                 .execute("DELETE FROM seen WHERE head=?1 AND length=?2 AND mail=?3", [head, length, id])
-                .and_then(|_| self.db().execute("DELETE FROM alert WHERE id>=?1 AND id<?2", [*first, first + alerts]))
+                .and_then(|_| {
+                    self.db().execute("DELETE FROM alert WHERE id>=?1 AND id<?2", [*first, first + alerts])
+                })
                 .and_then(|_| self.db().execute("DELETE FROM mail WHERE id=?1", [id]))
                 .doing("forget a mail")?;
             purged[*outcome as usize] += 1;
@@ -136,7 +139,13 @@ impl Store {
             .doing("read the audit record")?;
         rows.into_iter()
             .map(|(at, who, act, subject, detail)| {
-                Ok(AuditEntry { at: time(at), who, act, subject, detail: from_json("audit record", &detail)? })
+                Ok(AuditEntry {
+                    at: time(at),
+                    who,
+                    act,
+                    subject,
+                    detail: from_json("audit record", &detail)?,
+                })
             })
             .collect()
     }

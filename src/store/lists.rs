@@ -120,7 +120,8 @@ impl Lists for StoredLists<'_> {
         if let Some(known) = self.domains.borrow().get(domain) {
             return known.clone();
         }
-        let found = self.keep(self.store.list_entry("SELECT name,only_for FROM domain WHERE name=?1", domain));
+        let found =
+            self.keep(self.store.list_entry("SELECT name,only_for FROM domain WHERE name=?1", domain));
         self.domains.borrow_mut().insert(domain.to_owned(), found.clone());
         found
     }
@@ -183,8 +184,7 @@ impl Store {
             .filter_map(|(glob, canonical, only)| {
                 let matcher = GlobBuilder::new(&glob).case_insensitive(true).build().ok()?.compile_matcher();
                 Some(
-                    from_json("list entry", &only)
-                        .map(|only| (matcher, ListEntry { name: canonical, only })),
+                    from_json("list entry", &only).map(|only| (matcher, ListEntry { name: canonical, only })),
                 )
             })
             .collect()
@@ -421,6 +421,9 @@ impl Tx<'_> {
 
     /// Forgets the near misses of a node that was accepted. Returns whether there were any.
     pub fn forget_near_miss(&self, node: &str) -> Result<bool, Error> {
-        self.db().execute("DELETE FROM near_miss WHERE node=?1", [node]).doing("forget a near miss").map(|n| n > 0)
+        self.db()
+            .execute("DELETE FROM near_miss WHERE node=?1", [node])
+            .doing("forget a near miss")
+            .map(|n| n > 0)
     }
 }

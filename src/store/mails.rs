@@ -57,11 +57,17 @@ pub struct MailRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Twin {
     None,
-    Same { mail: i64 },
+    Same {
+        mail: i64,
+    },
     /// A stored mail has the same headers and a longer body that begins with this one's.
-    PrefixOf { mail: i64 },
+    PrefixOf {
+        mail: i64,
+    },
     /// A stored mail has the same headers and a shorter body with which this one's begins.
-    Extends { mail: i64 },
+    Extends {
+        mail: i64,
+    },
 }
 
 /// What counting an alert said, kept with it.
@@ -215,8 +221,12 @@ impl Tx<'_> {
         let length = identity.body_length as i64;
         let others: Vec<(i64, i64)> = self
             .db()
-            .prepare_cached("SELECT length, mail FROM seen WHERE head=?1 AND length<>?2 ORDER BY length DESC LIMIT ?3")
-            .and_then(|mut s| s.query_map(params![head, length, TWINS], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
+            .prepare_cached(
+                "SELECT length, mail FROM seen WHERE head=?1 AND length<>?2 ORDER BY length DESC LIMIT ?3",
+            )
+            .and_then(|mut s| {
+                s.query_map(params![head, length, TWINS], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+            })
             .doing("look for copies")?;
         for (other, mail) in others {
             let Some(row) = self.store.mail(mail)? else { continue };
@@ -258,8 +268,11 @@ impl Tx<'_> {
 
     fn next(&self, sql: &str, known: &std::cell::Cell<i64>) -> Result<i64, Error> {
         if known.get() == 0 {
-            let highest: Option<i64> =
-                self.db().prepare_cached(sql).and_then(|mut s| s.query_row([], |r| r.get(0))).doing("find the last id")?;
+            let highest: Option<i64> = self
+                .db()
+                .prepare_cached(sql)
+                .and_then(|mut s| s.query_row([], |r| r.get(0)))
+                .doing("find the last id")?;
             known.set(highest.unwrap_or(0) + 1);
         }
         Ok(known.get())
@@ -486,9 +499,11 @@ pub(super) fn time(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-const MAIL: &str = "id,outcome,reason,arrival,event,length,kept,digest,sender,subject,place,first_alert,alerts";
+const MAIL: &str =
+    "id,outcome,reason,arrival,event,length,kept,digest,sender,subject,place,first_alert,alerts";
 const ALERT: &str = "id,mail,voided,counted,record,action";
-const FAILED: &str = "id,tool,server,job,recipient,package,device,upstream,failure,first,last,alert,dismissed";
+const FAILED: &str =
+    "id,tool,server,job,recipient,package,device,upstream,failure,first,last,alert,dismissed";
 
 type RawRow = (i64, i64, String, [i64; 4], Option<Vec<u8>>, [String; 3], i64, u32);
 
@@ -505,7 +520,9 @@ fn read_mail(r: &Row<'_>) -> rusqlite::Result<RawRow> {
     ))
 }
 
-fn mail_row((id, outcome, reason, numbers, digest, texts, first_alert, alerts): RawRow) -> Result<MailRow, Error> {
+fn mail_row(
+    (id, outcome, reason, numbers, digest, texts, first_alert, alerts): RawRow,
+) -> Result<MailRow, Error> {
     let [arrival, event, length, kept] = numbers;
     let [sender, subject, place] = texts;
     Ok(MailRow {
@@ -584,8 +601,11 @@ impl Store {
             .connection
             .prepare(&sql)
             .and_then(|mut s| {
-                s.query_map(params![before, since.map_or(i64::MIN, |t| t.as_second()), most as i64], read_mail)?
-                    .collect()
+                s.query_map(
+                    params![before, since.map_or(i64::MIN, |t| t.as_second()), most as i64],
+                    read_mail,
+                )?
+                .collect()
             })
             .doing("list mails")?;
         rows.into_iter().map(mail_row).collect()

@@ -141,7 +141,9 @@ impl Tx<'_> {
     pub fn keep_outbox(&self, row: &OutboxRow) -> Result<(), Error> {
         let second = |t: Option<Timestamp>| t.map(|t| t.as_second());
         self.db()
-            .prepare_cached("UPDATE outbox SET state=?2, attempts=?3, next=?4, ended=?5, reply=?6 WHERE id=?1")
+            .prepare_cached(
+                "UPDATE outbox SET state=?2, attempts=?3, next=?4, ended=?5, reply=?6 WHERE id=?1",
+            )
             .and_then(|mut s| {
                 s.execute(params![
                     row.id,
