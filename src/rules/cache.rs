@@ -50,22 +50,30 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// A checksum against accidents, not against people: eight bytes a step, as a cryptographic hash would
-/// take longer than reading the rules. Each step is a bijection of the state, so that a change of a single
-/// word always shows.
+/// A checksum against accidents, not against people: 32 bytes a step, as a cryptographic hash would take
+/// longer than reading the rules. Each step is a bijection of a lane's state, so that a change within one
+/// lane and step always shows.
 const fn checksum(bytes: &[u8], seed: u64) -> u64 {
-    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut sum = seed ^ (bytes.len() as u64).wrapping_mul(PRIME);
+    let mut lanes = [seed, step(seed, 1), step(seed, 2), step(seed, bytes.len() as u64)];
     let mut rest = bytes;
-    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-        sum = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(PRIME).rotate_left(29);
+    while let Some((chunk, tail)) = rest.split_first_chunk::<32>() {
+        let ([a, b, c, d], _) = chunk.as_chunks::<8>() else { break };
+        lanes[0] = step(lanes[0], u64::from_le_bytes(*a));
+        lanes[1] = step(lanes[1], u64::from_le_bytes(*b));
+        lanes[2] = step(lanes[2], u64::from_le_bytes(*c));
+        lanes[3] = step(lanes[3], u64::from_le_bytes(*d));
         rest = tail;
     }
+    let mut sum = step(step(step(lanes[0], lanes[1]), lanes[2]), lanes[3]);
     while let Some((byte, tail)) = rest.split_first() {
-        sum = (sum ^ *byte as u64).wrapping_mul(PRIME).rotate_left(29);
+        sum = step(sum, *byte as u64);
         rest = tail;
     }
     sum ^ (sum >> 32)
+}
+
+const fn step(state: u64, word: u64) -> u64 {
+    (state ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
 }
 
 #[cfg(test)]

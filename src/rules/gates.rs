@@ -20,7 +20,7 @@ keys!(AUTHENTICATION, "gates.authentication", "enabled" "methods");
 keys!(DOMAIN, "gates.domain", "enabled" "depth");
 keys!(SUBJECT, "gates.subject", "enabled" "prefixes" "require" "refuse");
 keys!(NODE, "gates.node", "enabled" "asks");
-keys!(RELAY, "gates.relays[]", "sender" "source" "in" "matches");
+keys!(RELAY, "gates.relays[]", "sender" "source" "matches" "in");
 
 /// Dots that may stand before the listed part of a domain.
 const MOST_DOTS: i64 = 16;

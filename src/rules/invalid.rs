@@ -263,6 +263,22 @@ const TABLES: &[Case] = &[
         messages: &["3:5: a second threshold for disk, device n7; the first stands at thresholds.yaml:2"],
     },
     Case {
+        name: "globs of one rank that can hold for one name leave open which is meant",
+        file: "thresholds.yaml",
+        text: "thresholds:\n  - {scope: device N*, failure: disk, count: 1, within: 1h}\n  \
+               - {scope: device n7, failure: disk, count: 2, within: 1h}\n  \
+               - {scope: server n*, failure: disk, count: 2, within: 1h}\n  \
+               - {scope: device n*, failure: any, count: 2, within: 1h}\n  \
+               - {scope: device m*, failure: disk, count: 2, within: 1h}\n  \
+               - {scope: device *7, failure: disk, count: 2, within: 1h}\n",
+        messages: &[
+            "7:5: `device *7` has the rank of `device N*` (thresholds.yaml:2), and both can hold for one name; \
+             make them exclude each other",
+            "7:5: `device *7` has the rank of `device m*` (thresholds.yaml:6), and both can hold for one name; \
+             make them exclude each other",
+        ],
+    },
+    Case {
         name: "any is no failure type of its own",
         file: "thresholds.yaml",
         text: "failure_types: [any, 'a b', heat]\n",

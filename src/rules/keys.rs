@@ -45,3 +45,65 @@ pub const KEYS: &[&Keys] = &[
     &samples::SAMPLE,
     &samples::EXPECT,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const PAGE: &str = include_str!("../../man/autoticket-rules.5");
+
+    /// `file: map` and key of every `.It Cm` under a `.Ss` that begins with the name of a YAML file.
+    fn documented() -> Vec<(String, String)> {
+        let mut heading = None;
+        let mut keys = Vec::new();
+        for line in PAGE.lines() {
+            if let Some(text) = line.strip_prefix(".Ss ") {
+                heading = text.split(": ").next().is_some_and(|file| file.ends_with(".yaml")).then_some(text);
+            } else if line.starts_with(".Sh ") {
+                heading = None;
+            } else if let (Some(heading), Some(key)) = (heading, line.strip_prefix(".It Cm ")) {
+                keys.push((heading.to_owned(), key.to_owned()));
+            }
+        }
+        keys
+    }
+
+    fn read() -> Vec<(String, String)> {
+        let heading = |table: &Keys| match table.of {
+            "" => table.file.to_owned(),
+            of => format!("{}: {of}", table.file),
+        };
+        let of_table =
+            |table: &&'static Keys| table.keys.iter().map(|key| (heading(table), (*key).to_owned()));
+        KEYS.iter().flat_map(of_table).collect()
+    }
+
+    #[test]
+    fn the_manual_page_documents_every_key_and_no_other() {
+        let (read, documented) = (read(), documented());
+        let set = |keys: &[(String, String)]| keys.iter().cloned().collect::<BTreeSet<_>>();
+        let undocumented: Vec<_> = set(&read).difference(&set(&documented)).cloned().collect();
+        let unread: Vec<_> = set(&documented).difference(&set(&read)).cloned().collect();
+        assert_eq!((undocumented, unread), (Vec::new(), Vec::new()));
+        assert_eq!(documented.len(), set(&documented).len(), "a key is documented twice");
+        assert_eq!(read, documented, "the tables stand in the order of the manual page");
+    }
+
+    #[test]
+    fn the_manual_page_names_every_place_and_scope() {
+        let places = PAGE.split(".Sh PLACES").nth(1).expect("a section PLACES");
+        for word in crate::rules::PLACE_WORDS {
+            assert!(places.contains(&format!(".It Li {word}")), "{word}");
+        }
+        for word in crate::rules::SCOPE_WORDS {
+            assert!(PAGE.contains(&format!(".Ql {word}")), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_fields_of_the_model_are_the_keys_of_the_rules() {
+        let words: Vec<_> = crate::rules::model::Field::ALL.iter().map(|(_, word)| *word).collect();
+        assert_eq!(format::FIELDS.keys, words);
+    }
+}

@@ -5,6 +5,7 @@
 //! except which lists grow from layer to layer.
 
 use super::yaml::{Entry, Kind, Node};
+use std::collections::HashMap;
 
 /// One text of the rules folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ const GROWING: [&str; 7] = [
 const WHOLE: [&str; 2] = ["lists.domains", "lists.nodes"];
 
 /// Merges a higher layer over a lower one, key by key: maps merge, growing lists append, the rest is
-/// replaced. A key written without a value leaves a lower map or list as it is and takes a lower text away.
+/// replaced. A text that stands in a growing list already is not appended again. A key written without a value leaves a lower map or list as it is and takes a lower text away.
 pub(super) fn merge(lower: Node, upper: Node) -> Node {
     merge_at(lower, upper, "")
 }
@@ -91,7 +92,10 @@ fn merge_at(lower: Node, upper: Node, path: &str) -> Node {
             Node { at, kind: Kind::Map(merge_maps(lower, upper, path)) }
         }
         (Kind::List(mut lower), Kind::List(upper)) if GROWING.contains(&path) => {
-            lower.extend(upper);
+            let new =
+                |item: &Node| !lower.iter().any(|own| own.text().is_some() && own.text() == item.text());
+            let new: Vec<_> = upper.into_iter().filter(new).collect();
+            lower.extend(new);
             Node { at, kind: Kind::List(lower) }
         }
         (kind @ (Kind::Map(_) | Kind::List(_)), _) if null && !WHOLE.contains(&path) => {
@@ -102,9 +106,12 @@ fn merge_at(lower: Node, upper: Node, path: &str) -> Node {
 }
 
 fn merge_maps(mut lower: Vec<Entry>, upper: Vec<Entry>, path: &str) -> Vec<Entry> {
+    let places: HashMap<String, usize> =
+        lower.iter().enumerate().map(|(index, entry)| (entry.key.clone(), index)).collect();
     for entry in upper {
-        match lower.iter_mut().find(|own| own.key == entry.key) {
-            Some(own) => {
+        match places.get(&entry.key) {
+            Some(&index) => {
+                let own = &mut lower[index];
                 let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
                 let nothing = Node { at: own.at, kind: Kind::List(Vec::new()) };
                 let value = std::mem::replace(&mut own.value, nothing);
@@ -145,7 +152,7 @@ mod tests {
     #[test]
     fn later_layers_win_key_by_key_and_growing_lists_append() {
         let lower = tree("delivery: {transport: files, retry: [0s, 1m]}\nmaildirs: [a]\n", 0);
-        let upper = tree("delivery: {transport: smtp, retry: [5s]}\nmaildirs: [b]\n", 1);
+        let upper = tree("delivery: {transport: smtp, retry: [5s]}\nmaildirs: [a, b]\n", 1);
         let merged = merge(lower, upper);
         assert_eq!(shape(&merged), "{delivery:{transport:smtp,retry:[5s]},maildirs:[a,b]}");
     }

@@ -15,6 +15,7 @@ mod keys;
 mod layers;
 mod mistake;
 pub mod model;
+mod overlap;
 mod pattern;
 mod reader;
 pub mod samples;
