@@ -6,8 +6,14 @@ use autoticket::mail::{self, Mail, Note};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Mails by the folder they stand in, with their keys.
-fn corpus() -> Option<BTreeMap<String, Vec<(String, Mail, [u8; 32])>>> {
+struct Read {
+    place: String,
+    mail: Mail,
+    key: [u8; 32],
+}
+
+/// Mails by the folder they stand in.
+fn corpus() -> Option<BTreeMap<String, Vec<Read>>> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     let folder = std::env::var_os("AUTOTICKET_CORPUS").map_or_else(beside, PathBuf::from).join("mail");
     if !folder.is_dir() {
@@ -21,7 +27,11 @@ fn corpus() -> Option<BTreeMap<String, Vec<(String, Mail, [u8; 32])>>> {
         let mails: &mut Vec<_> = found.entry(kind.to_owned()).or_default();
         while let Some(item) = mailbox.next(spill.path()) {
             let item = item.expect("a readable mail");
-            mails.push((item.place.to_string(), mail::parse(&item.raw), item.raw.identity.full));
+            mails.push(Read {
+                place: item.place.to_string(),
+                mail: mail::parse(&item.raw),
+                key: item.raw.identity.full,
+            });
         }
     }
     Some(found)
@@ -39,12 +49,12 @@ fn real_bounces_are_read_and_recognised_again() {
     let Some(corpus) = corpus() else { return };
     let all = || corpus.values().flatten();
     assert_eq!(all().count(), 392);
-    let keys: BTreeSet<_> = all().map(|(.., key)| key).collect();
+    let keys: BTreeSet<_> = all().map(|read| read.key).collect();
     assert_eq!(keys.len(), 315, "first copies");
-    let bounces = all().filter(|(_, mail, _)| is_bounce(mail)).count();
+    let bounces = all().filter(|read| is_bounce(&read.mail)).count();
     assert!((215..=220).contains(&bounces), "{bounces} mails have a delivery status with Final-Recipient");
-    assert!(!corpus["not"].iter().any(|(_, mail, _)| is_bounce(mail)));
-    for (place, mail, _) in &corpus["mac"] {
+    assert!(!corpus["not"].iter().any(|read| is_bounce(&read.mail)));
+    for Read { place, mail, .. } in &corpus["mac"] {
         assert!(
             mail.notes.contains(&Note::BareCr) && !mail.from.is_empty() && !mail.body.is_empty(),
             "{place}"
@@ -56,7 +66,7 @@ fn real_bounces_are_read_and_recognised_again() {
 fn line_ends_change_nothing_that_is_read() {
     let Some(corpus) = corpus() else { return };
     let by_key =
-        |kind: &str| corpus[kind].iter().map(|(_, mail, key)| (*key, mail)).collect::<BTreeMap<_, _>>();
+        |kind: &str| corpus[kind].iter().map(|read| (read.key, &read.mail)).collect::<BTreeMap<_, _>>();
     let (bsd, mut compared) = (by_key("bsd"), 0);
     for kind in ["dos", "mac"] {
         for (key, mail) in by_key(kind) {

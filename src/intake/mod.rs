@@ -155,7 +155,7 @@ impl<'a, 'r> Desk<'a, 'r> {
             event,
             length: raw.length,
             kept: if keep { raw.kept } else { 0 },
-            digest: &raw.digest,
+            digest: raw.digest.as_ref(),
             sender: bounded(arrived.mail.from.first().map_or("", |a| &a.address)),
             subject: bounded(&arrived.mail.subject),
             place: &arrived.place,
@@ -369,7 +369,7 @@ pub fn drain_spool(
         {
             Ok(mut raw) => {
                 if let Some((length, digest)) = store::spool::whole(&path) {
-                    (raw.length, raw.digest, raw.oversize) = (length, digest, true);
+                    (raw.length, raw.digest, raw.oversize) = (length, Some(digest), true);
                 }
                 raw
             }

@@ -127,12 +127,12 @@ fn tag<'a>(html: &'a str, text: &mut Text) -> &'a str {
     let name = inside.trim_start_matches('/');
     let name = &name[..name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len())];
     let is = |element: &&str| element.eq_ignore_ascii_case(name);
-    if !closing && !inside.ends_with('/') && UNSEEN.iter().any(|element| is(element)) {
+    if !closing && !inside.ends_with('/') && UNSEEN.iter().any(is) {
         return after_end_tag(after, name);
     }
     if is(&"br") {
         text.line_break();
-    } else if BLOCKS.iter().any(|element| is(element)) {
+    } else if BLOCKS.iter().any(is) {
         text.block();
         if is(&"pre") {
             text.pre = if closing { text.pre.saturating_sub(1) } else { text.pre + 1 };

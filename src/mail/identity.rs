@@ -47,7 +47,10 @@ impl Making {
             has_message_id: four.message_id.is_some(),
             body: Body::new(hash, length),
         };
-        making.body(&window[if four.any() { fields.body_at() } else { first }..]);
+        let body = &window[if four.any() { fields.body_at() } else { first }..];
+        if fields.finished || !making.has_message_id || !is_cut_off_name(body) {
+            making.body(body);
+        }
         making
     }
 
@@ -65,6 +68,11 @@ impl Making {
         let (full, body_length) = self.body.finish();
         Identity { head: self.head, full, body_length, day: self.day, has_message_id: self.has_message_id }
     }
+}
+
+/// A copy that was cut off inside a header's name ends in the beginning of that name, which is no body.
+fn is_cut_off_name(body: &[u8]) -> bool {
+    body.trim_ascii_end().iter().all(u8::is_ascii_graphic)
 }
 
 /// First occurrence of each header that tells messages apart.
@@ -379,6 +387,17 @@ mod tests {
         assert_eq!(identity(mail("").as_bytes()).day, 20_510);
         assert_eq!(identity(b"Subject: x\n\n").day, 0);
         assert_eq!(identity(b"Date: Thu, 1 Jan 1960 00:00:00 +0000\n\n").day, 0);
+    }
+
+    #[test]
+    fn copy_cut_off_anywhere_after_the_four_headers_is_recognised() {
+        let whole = mail("body\n").replace("failed\n\n", "failed\nX-Mailer: dm\n\n");
+        let first = whole.find("X-Mailer").expect("the last header");
+        for cut in first..whole.len() {
+            let copy = identity(&whole.as_bytes()[..cut]);
+            let prefix = Making::bounded(whole.as_bytes(), copy.body_length).finish();
+            assert_eq!((prefix.full, prefix.head), (copy.full, copy.head), "cut off at {cut}");
+        }
     }
 
     #[test]

@@ -99,7 +99,6 @@ impl Mailbox {
 
     /// The next message; a long one is put into an unnamed file in `spill_folder`. None at the end. After
     /// an error the next messages can still be read.
-    #[expect(clippy::should_implement_trait, reason = "an iterator has no place for the spill folder")]
     pub fn next(&mut self, spill_folder: &Path) -> Option<io::Result<Item>> {
         loop {
             if let Some(mut open) = self.open.take() {

@@ -81,7 +81,7 @@ impl<R: Read> Mbox<R> {
             return Ok(None);
         }
         let offset = self.offset;
-        let arrival = self.from_line();
+        let arrival = self.pass_from_line();
         let mut intake = Intake::new();
         // From here on `searched` bytes of the window are known to hold no From_ line.
         let mut searched = 0;
@@ -147,7 +147,7 @@ impl<R: Read> Mbox<R> {
     }
 
     /// Passes the From_ line that the window begins with. One that is broken stays with its mail.
-    fn from_line(&mut self) -> Option<Timestamp> {
+    fn pass_from_line(&mut self) -> Option<Timestamp> {
         let line = self.line(0)?;
         let length = line.len();
         let arrival = date::of_from_line(line)?;

@@ -17,6 +17,7 @@ mod lines;
 pub mod mailbox;
 mod mbox;
 pub mod model;
+mod multipart;
 mod parse;
 mod parts;
 /// Bytes to a bounded [`RawMail`].

@@ -14,7 +14,8 @@ pub const TEXT_BYTES: usize = 1 << 20;
 /// One message as it arrived, within bounds.
 #[derive(Debug)]
 pub struct RawMail {
-    /// The first bytes: all of the message where it is not longer than [`WINDOW_BYTES`].
+    /// The first bytes: all of the message where it is not longer than [`WINDOW_BYTES`], or was in memory
+    /// when it was given to [`super::read::bytes`].
     pub head: Vec<u8>,
     /// Where the message is longer: an unnamed file that holds the kept bytes whole, `head` included.
     pub spill: Option<File>,
@@ -24,8 +25,8 @@ pub struct RawMail {
     pub length: u64,
     /// Longer than [`KEPT_BYTES`]: only headers and the first MiB are kept.
     pub oversize: bool,
-    /// SHA-256 of the whole message as received.
-    pub digest: [u8; 32],
+    /// SHA-256 of the whole message as received, where not all of it is kept.
+    pub digest: Option<[u8; 32]>,
     pub identity: Identity,
 }
 
@@ -34,6 +35,10 @@ pub struct RawMail {
 /// `full` = SHA-256 over Message-ID, From, Date, Subject (raw values, unfolded, trimmed, each with its
 /// length before it; an absent Message-ID as such) and the body: line ends as LF, `>`s before `From `
 /// removed, line ends at the end of the body removed. `head` is the same without the body.
+///
+/// So that a copy that was cut off is the beginning of the whole, a last line that may be the beginning of a
+/// quoted From line (`>Fr`) is not part of the body, nor is the beginning of a header's name after
+/// headers with a Message-ID. Where none of the four headers is there, the header lines are body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub head: [u8; 32],
@@ -64,7 +69,8 @@ pub struct Mail {
     pub received: Option<Timestamp>,
     /// First text part as a reader would see it; HTML turned into text; at most [`TEXT_BYTES`].
     pub body: String,
-    /// Every part with text, in order, the body's own included; attachments that are text as well.
+    /// Every part with text, in order, the body's own included; attachments that are text as well, at most
+    /// 500. Of an enclosed message its delivery report comes last, where the mail has none of its own.
     pub parts: Vec<Part>,
     /// Headers of the first enclosed message (`message/rfc822`, `text/rfc822-headers`).
     pub enclosed: Vec<Header>,
@@ -89,6 +95,8 @@ pub struct Address {
 pub struct Part {
     /// `type/subtype`, lower case.
     pub content_type: String,
+    /// Decoded, line ends as LF. HTML as it was sent (only [`Mail::body`] is turned into text); of a
+    /// `message/rfc822` its decoded headers, an empty line, and the text a reader of it sees first.
     pub text: String,
 }
 

@@ -8,10 +8,10 @@
 use super::decode::{self, Transfer};
 use super::fields::{Field, Fields, opening};
 use super::model::{Header, Note, Part, TEXT_BYTES};
+use super::multipart::{Pieces, boundary_in_use};
 use super::parse::Headers;
 use super::{html, lines};
 use mail_parser::parsers::MessageStream;
-use memchr::memmem;
 use std::borrow::Cow;
 
 /// Deepest nesting of multiparts and enclosed messages.
@@ -22,11 +22,6 @@ pub(super) const PARTS: usize = 500;
 const PARTS_IN_ALL: usize = 10_000;
 /// Longest Content-Type that is understood.
 const CONTENT_TYPE_BYTES: usize = 2048;
-/// Longest line that is taken for a delimiter nobody declared; RFC 2046 allows 74 bytes.
-const BOUNDARY_BYTES: usize = 120;
-/// Most lines that are kept in mind as such.
-const OPENINGS: usize = 16;
-
 /// The headers of a message or part that tell its structure; raw values.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mime<'a> {
@@ -190,7 +185,7 @@ impl Walk {
     /// False where the boundary never comes.
     fn multipart(&mut self, boundary: &[u8], sub: &str, body: &[u8], place: Place) -> bool {
         let mut pieces = Pieces::new(boundary, body);
-        if pieces.at.is_none() {
+        if pieces.is_empty() {
             // Rewritten headers leave mails behind whose boundary stands in the body only.
             let Some(boundary) = boundary_in_use(body) else { return false };
             pieces = Pieces::new(boundary, body);
@@ -371,96 +366,6 @@ impl Kind {
             }
             _ => false,
         }
-    }
-}
-
-/// The entities between the delimiters of a multipart, RFC 2046, 5.1.1; without the last delimiter the
-/// last one goes on to the end.
-struct Pieces<'a> {
-    finder: memmem::Finder<'static>,
-    body: &'a [u8],
-    /// Where the next entity begins.
-    at: Option<usize>,
-}
-
-impl<'a> Pieces<'a> {
-    fn new(boundary: &[u8], body: &'a [u8]) -> Self {
-        let delimiter = [b"--", boundary].concat();
-        let mut pieces = Self { finder: memmem::Finder::new(&delimiter).into_owned(), body, at: Some(0) };
-        pieces.at = pieces.delimiter(0).and_then(|delimiter| delimiter.next);
-        pieces
-    }
-
-    /// The first delimiter line at or after `from`.
-    fn delimiter(&self, from: usize) -> Option<Delimiter> {
-        let mut search = from;
-        while let Some(found) = self.finder.find(&self.body[search..]) {
-            let begin = search + found;
-            let after = begin + self.finder.needle().len();
-            search = after;
-            // Gateways indent: white space may stand before it.
-            let blanks =
-                self.body[..begin].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            let before = &self.body[..begin - blanks];
-            if before.last().is_some_and(|&byte| byte != b'\n') {
-                continue;
-            }
-            let begin = before.len();
-            let rest = &self.body[after..];
-            let (last, rest) = match rest.strip_prefix(b"--") {
-                Some(rest) => (true, rest),
-                None => (false, rest),
-            };
-            let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
-            match rest.get(blank) {
-                Some(b'\n') => {
-                    let next = self.body.len() - rest.len() + blank + 1;
-                    return Some(Delimiter { begin, next: (!last).then_some(next) });
-                }
-                None => return Some(Delimiter { begin, next: None }),
-                Some(_) => {}
-            }
-        }
-        None
-    }
-}
-
-/// The boundary of a multipart that uses another one than it declares: that of the first closing
-/// delimiter whose opening one stands before it.
-fn boundary_in_use(body: &[u8]) -> Option<&[u8]> {
-    let mut openings: Vec<&[u8]> = Vec::new();
-    for at in memmem::find_iter(body, b"--").filter(|&at| at == 0 || body[at - 1] == b'\n') {
-        let window = &body[at + 2..body.len().min(at + BOUNDARY_BYTES)];
-        let end = window.iter().position(|&byte| byte == b'\n').unwrap_or(window.len());
-        let line = window[..end].trim_ascii_end();
-        if let Some(closed) = line.strip_suffix(b"--")
-            && openings.contains(&closed)
-        {
-            return Some(closed);
-        }
-        let is_new = !openings.contains(&line);
-        if is_new && openings.len() < OPENINGS && line.iter().any(u8::is_ascii_alphanumeric) {
-            openings.push(line);
-        }
-    }
-    None
-}
-
-struct Delimiter {
-    begin: usize,
-    /// Where the entity after it begins; none after the last one.
-    next: Option<usize>,
-}
-
-impl<'a> Iterator for Pieces<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let begin = self.at.take()?;
-        let Some(delimiter) = self.delimiter(begin) else { return Some(&self.body[begin..]) };
-        self.at = delimiter.next;
-        // The line end before a delimiter belongs to it.
-        Some(&self.body[begin..delimiter.begin.saturating_sub(1).max(begin)])
     }
 }
 

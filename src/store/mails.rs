@@ -6,6 +6,7 @@ use crate::mail::{Identity, RawMail};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 /// Plain bytes per stored chunk of a raw mail.
@@ -25,7 +26,7 @@ pub struct NewMail<'a> {
     pub event: Timestamp,
     pub length: u64,
     pub kept: u64,
-    pub digest: &'a [u8; 32],
+    pub digest: Option<&'a [u8; 32]>,
     pub sender: &'a str,
     pub subject: &'a str,
     pub place: &'a str,
@@ -43,7 +44,8 @@ pub struct MailRow {
     pub event: Timestamp,
     pub length: u64,
     pub kept: u64,
-    pub digest: [u8; 32],
+    /// SHA-256 of the whole message, where not all of it was kept.
+    pub digest: Option<[u8; 32]>,
     pub sender: String,
     pub subject: String,
     pub place: String,
@@ -159,12 +161,24 @@ pub struct FailedFilter {
     pub dismissed: bool,
 }
 
+thread_local! {
+    /// A compression context costs more to make than a mail to compress: one per thread.
+    static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    PACKER.with_borrow_mut(|packer| match packer {
+        Some(packer) => packer.compress(bytes),
+        None => packer.insert(zstd::bulk::Compressor::new(LEVEL)?).compress(bytes),
+    })
+}
+
 /// Compresses the kept bytes of a mail that is held in memory; None where it waits in a file.
 pub fn pack(raw: &RawMail) -> Option<Vec<u8>> {
     if raw.spill.is_some() || raw.head.len() > CHUNK {
         return None;
     }
-    zstd::bulk::compress(&raw.head, LEVEL).ok()
+    compress(&raw.head).ok()
 }
 
 fn slot(identity: &Identity) -> (i64, i64) {
@@ -317,7 +331,7 @@ impl Tx<'_> {
         let failed = || super::io_error("read the raw mail from", folder);
         for chunk in raw.chunks(CHUNK).map_err(failed())? {
             let chunk = chunk.map_err(failed())?;
-            let data = zstd::bulk::compress(&chunk, LEVEL).map_err(failed())?;
+            let data = compress(&chunk).map_err(failed())?;
             insert.execute(params![mail << 12 | part, data]).doing("store the raw mail")?;
             part += 1;
         }
@@ -491,7 +505,7 @@ const ALERT: &str = "id,mail,voided,counted,record,action";
 const FAILED: &str =
     "id,tool,server,job,recipient,package,device,upstream,failure,first,last,alert,dismissed";
 
-type RawRow = (i64, i64, String, [i64; 4], Vec<u8>, [String; 3], i64, u32);
+type RawRow = (i64, i64, String, [i64; 4], Option<Vec<u8>>, [String; 3], i64, u32);
 
 fn read_mail(r: &Row<'_>) -> rusqlite::Result<RawRow> {
     Ok((
@@ -521,7 +535,7 @@ fn mail_row(
         event: time(event),
         length: length as u64,
         kept: kept as u64,
-        digest: digest.try_into().unwrap_or([0; 32]),
+        digest: digest.and_then(|d| d.try_into().ok()),
         sender,
         subject,
         place,

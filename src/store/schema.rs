@@ -24,7 +24,7 @@ CREATE TABLE mail(
   event INTEGER NOT NULL,
   length INTEGER NOT NULL,      -- of the whole message
   kept INTEGER NOT NULL,        -- bytes in `raw`; 0: none of its own (an exact duplicate, or purged)
-  digest BLOB NOT NULL,         -- SHA-256 of the whole message as received
+  digest BLOB,                  -- SHA-256 of the whole message, where not all of it was kept
   head INTEGER NOT NULL,        -- key into `seen`
   body_length INTEGER NOT NULL,
   first_alert INTEGER NOT NULL,
