@@ -92,7 +92,9 @@ struct MailView<'a> {
     length: u64,
     /// Bytes of it that are still stored.
     kept: u64,
-    sha256: String,
+    /// Of the whole message, where its kept bytes do not tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
     alerts: u32,
 }
 
@@ -109,7 +111,7 @@ impl<'a> From<&'a MailRow> for MailView<'a> {
             place: &row.place,
             length: row.length,
             kept: row.kept,
-            sha256: crate::store::hex::encode(&row.digest),
+            sha256: row.digest.map(|d| crate::store::hex::encode(&d)),
             alerts: row.alerts,
         }
     }
@@ -179,7 +181,7 @@ fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failu
         ("subject", show::one(&row.subject)),
         ("place", show::one(&row.place)),
         ("length", format!("{} bytes, {} of them kept", row.length, row.kept)),
-        ("sha256", crate::store::hex::encode(&row.digest)),
+        ("sha256", row.digest.map(|d| crate::store::hex::encode(&d)).unwrap_or_default()),
     ]);
     if !alerts.is_empty() {
         out.line("");
