@@ -189,7 +189,8 @@ mod tests {
         let line = pattern(r"^fatal: \[\w+\][^\n]*\n\.\.\.ignoring|^fatal: \[(?<device>\w+)\]");
         let repeat = Repeat::Lines { place: Place::Body, line };
         let mail = mail("fatal: [a] x\n...ignoring\nfatal: [b] y\nfatal: [c] z\n");
-        let devices: Vec<String> = read(&mail, &repeat).iter().map(|block| block.captures[0].1.clone()).collect();
+        let devices: Vec<String> =
+            read(&mail, &repeat).iter().map(|block| block.captures[0].1.clone()).collect();
         assert_eq!(devices, ["b", "c"]);
     }
 

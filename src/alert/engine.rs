@@ -5,7 +5,7 @@
 //! [`Engine::judge`] then asks the lists, mail after mail.
 
 use super::authentication;
-use super::format::{Formats, Found};
+use super::format::{Formats, Found, Trial};
 use super::model::Reason;
 use super::own::Marks;
 use super::pattern::{Effort, Patterns};
@@ -92,6 +92,11 @@ impl<'r> Engine<'r> {
     pub fn recognise(&self, mail: &Mail, arrival: Timestamp) -> Found {
         let source = source::of_mail(mail, &self.rules.gates.relays, &self.gate_patterns);
         self.formats.read(mail, &source.unwrap_or_default(), arrival)
+    }
+
+    /// How every format rule fares with a mail, in the order in which they are tried.
+    pub fn trials(&self, mail: &Mail) -> Vec<Trial> {
+        self.formats.trials(mail)
     }
 
     pub(super) fn asks_source(&self) -> bool {

@@ -43,6 +43,19 @@ pub enum Found {
     Nothing { tried: u32, nearest: Option<String> },
 }
 
+/// How one rule fares with a mail: what `rules test FILE` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    pub format: String,
+    pub origin: String,
+    /// One of the rule's literals occurs in the mail; else its conditions are never asked.
+    pub literal: bool,
+    /// Every condition in words, and whether it holds.
+    pub conditions: Vec<(String, bool)>,
+    /// Blocks it would read alerts from, where all conditions hold.
+    pub blocks: usize,
+}
+
 impl<'r> Formats<'r> {
     pub fn new(rules: &'r RuleSet, effort: Effort) -> Self {
         let mut ordered: Vec<&FormatRule> = rules.formats.iter().collect();
@@ -66,6 +79,31 @@ impl<'r> Formats<'r> {
         }
         let nearest = nearest.filter(|(held, _)| *held > 0).map(|(held, rule)| missed(rule, held));
         Found::Nothing { tried: u32::try_from(self.tried.len()).unwrap_or(u32::MAX), nearest }
+    }
+
+    /// Every rule in the order in which they are tried, each condition asked whatever the others said.
+    pub fn trials(&self, mail: &Mail) -> Vec<Trial> {
+        let candidates = self.gate.candidates(mail);
+        let trial = |(position, (rule, patterns)): (usize, &(&'r FormatRule, OnceLock<Patterns<'r>>))| {
+            let patterns = patterns.get_or_init(|| patterns_of(rule, self.effort));
+            let blocks = blocks::blocks(mail, rule.repeat.as_ref(), patterns);
+            let conditions = rule.when.iter().map(|condition| {
+                let held = if rule.repeat.is_some() && condition.place == Place::Block {
+                    blocks.iter().any(|block| block_holds(condition, rule, mail, block, patterns))
+                } else {
+                    holds(condition, patterns, || places::texts(mail, &condition.place, None))
+                };
+                (wanted(condition), held)
+            });
+            Trial {
+                format: rule.id.clone(),
+                origin: rule.origin.to_string(),
+                literal: candidates.contains(&position),
+                conditions: conditions.collect(),
+                blocks: tried(mail, rule, patterns).map_or(0, |blocks| blocks.len()),
+            }
+        };
+        self.tried.iter().enumerate().map(trial).collect()
     }
 
     fn records(
@@ -165,13 +203,18 @@ fn block_holds(
 fn missed(rule: &FormatRule, held: usize) -> String {
     let name = format!("{} ({})", rule.id, rule.origin);
     let Some(condition) = rule.when.get(held) else { return format!("{name} finds no alert to repeat") };
+    format!("{name} wants {}", wanted(condition))
+}
+
+/// `body to match `returncode``.
+fn wanted(condition: &Condition) -> String {
     let not = if condition.negate { "not " } else { "" };
     let wanted = match &condition.test {
         Test::Exists => "to exist".to_owned(),
         Test::Contains(words) => format!("to hold `{}`", words.join("` or `")),
         Test::Matches(pattern) => format!("to match `{}`", pattern.text),
     };
-    format!("{name} wants {} {not}{wanted}", places::written(&condition.place))
+    format!("{} {not}{wanted}", places::written(&condition.place))
 }
 
 /// Every pattern a rule speaks of, none compiled yet.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Header of every mail we write; its value is the install id.
 pub const LOOP_HEADER: &str = "X-Autoticket-Loop";
 /// Header that names the ticket in every mail we write.
-pub const TICKET_HEADER: &str = "X-Autoticket-Ticket";
+pub const TICKET_HEADER: &str = "X-Autoticket-Id";
 
 /// What a mail says about its kinship with tickets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +23,10 @@ pub struct Marks {
     pub bounce: bool,
     /// Loop values in the returned mail's headers, or in the text where it is quoted there.
     pub returned_loops: Vec<String>,
-    /// Ticket number in the returned mail's headers, or in a recipient's address.
+    /// Ticket number in the returned mail's headers.
     pub returned_ticket: Option<String>,
+    /// Ticket number in the address the return was sent to: our envelope sender.
+    pub returned_to: Option<String>,
     /// Message-ID of the returned mail.
     pub returned_id: Option<String>,
     pub auto_replied: bool,
@@ -45,9 +47,9 @@ impl Marks {
         if bounce {
             marks.returned_loops = loop_values(&mail.enclosed).into_iter().map(|(_, value)| value).collect();
             marks.returned_loops.extend(quoted_values(mail, LOOP_HEADER));
-            marks.returned_ticket = value(&mail.enclosed, TICKET_HEADER)
-                .or_else(|| quoted_values(mail, TICKET_HEADER).next())
-                .or_else(|| ticket_in_recipient(mail));
+            marks.returned_ticket =
+                value(&mail.enclosed, TICKET_HEADER).or_else(|| quoted_values(mail, TICKET_HEADER).next());
+            marks.returned_to = ticket_in_recipient(mail);
             marks.returned_id = value(&mail.enclosed, "Message-ID")
                 .map(|id| id.trim_matches(|c: char| c == '<' || c == '>' || c.is_whitespace()).to_owned());
         }
@@ -61,11 +63,15 @@ impl Marks {
         }
         if self.bounce {
             let by_id = self.returned_id.as_deref().and_then(|id| lists.ticket_of_message(id));
-            let ours = by_id.is_some() || self.returned_loops.iter().any(|value| value == install_id);
+            let ours =
+                self.returned_to.is_some() || self.returned_loops.iter().any(|value| value == install_id);
             let answered = || self.answers.iter().find_map(|id| lists.ticket_of_message(id));
             let ticket = match by_id {
                 Some(ticket) => Some(ticket),
-                None if ours => Some(self.returned_ticket.clone().unwrap_or_else(|| "of ours".to_owned())),
+                None if ours => {
+                    let named = self.returned_ticket.as_ref().or(self.returned_to.as_ref());
+                    Some(named.map_or_else(|| "without a number".to_owned(), Clone::clone))
+                }
                 None => answered(),
             };
             return ticket.map(|ticket| (Outcome::Own, Reason::BounceOfTicket { ticket }));
@@ -128,20 +134,19 @@ fn quoted_values<'m>(mail: &'m Mail, name: &'m str) -> impl Iterator<Item = Stri
     )
 }
 
-/// `T-XXXXXXXX` behind a `+` in the address a bounce was sent to (a VERP-like envelope sender).
+/// The ticket of `autoticket+T-XXXXXXXX@…`, the envelope sender of our tickets, which only returns are sent to.
 fn ticket_in_recipient(mail: &Mail) -> Option<String> {
     ["Delivered-To", "X-Original-To", "Envelope-To", "To"]
         .into_iter()
         .filter_map(|name| mail.header(name))
         .find_map(|address| {
-            let (_, after) = address.split_once('+')?;
-            let (number, _) = after.split_once(['@', '='])?;
+            let (before, after) = address.split_once('+')?;
+            let local = before.trim_start_matches(|c: char| c == '<' || c.is_whitespace());
+            let (number, _) = after.split_once('@')?;
             let number = number.to_ascii_uppercase();
-            let plain = |c: char| c.is_ascii_alphanumeric();
-            number
-                .strip_prefix("T-")
-                .is_some_and(|rest| rest.len() == 8 && rest.chars().all(plain))
-                .then_some(number)
+            let code = number.strip_prefix("T-")?;
+            let plain = code.len() == 8 && code.chars().all(|c| c.is_ascii_alphanumeric());
+            (local.eq_ignore_ascii_case("autoticket") && plain).then_some(number)
         })
 }
 
@@ -212,6 +217,15 @@ mod tests {
             ..Mail::default()
         };
         assert_eq!(ask(&mail), Some((Outcome::Own, Reason::BounceOfTicket { ticket: "T-CCCC3333".into() })));
+    }
+
+    #[test]
+    fn a_bounce_to_our_envelope_sender_is_ours_even_without_the_ticket_in_it() {
+        let to = |address: &str| Mail { headers: headers(&[("Delivered-To", address)]), ..bounce(&[]) };
+        let reason = Reason::BounceOfTicket { ticket: "T-DDDD4444".into() };
+        assert_eq!(ask(&to("<autoticket+T-DDDD4444@acme.example>")), Some((Outcome::Own, reason)));
+        assert_eq!(ask(&to("dm+T-DDDD4444@acme.example")), None);
+        assert_eq!(ask(&to("autoticket+T-DDDD4444x@acme.example")), None);
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub fn differences(sample: &Sample, beside: &[&str], found: &Found) -> Vec<Strin
         for (n, (wanted, record)) in wanted.iter().zip(records).enumerate() {
             let mut compare = |name: &str, is: Option<&str>, wanted: Option<&str>| {
                 if is != wanted {
-                    let word = |text: Option<&str>| text.map_or("absent".to_owned(), |text| format!("`{text}`"));
+                    let word =
+                        |text: Option<&str>| text.map_or("absent".to_owned(), |text| format!("`{text}`"));
                     wrong.push(format!("alert {}: {name} is {}, not {}", n + 1, word(is), word(wanted)));
                 }
             };

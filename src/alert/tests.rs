@@ -56,7 +56,8 @@ fn at(time: &str) -> Timestamp {
 
 /// Judges one mail, its arrival two minutes after its Date; both efforts must agree.
 fn judge(rules: &RuleSet, lists: &MemoryLists, mail: &Mail) -> Judgement {
-    let arrival = mail.date.map_or(at("2026-03-02T10:00:00Z"), |date| date + jiff::SignedDuration::from_secs(120));
+    let arrival =
+        mail.date.map_or(at("2026-03-02T10:00:00Z"), |date| date + jiff::SignedDuration::from_secs(120));
     let judged = [Effort::OneMail, Effort::Mailbox].map(|effort| {
         let engine = Engine::new(rules, effort);
         let reading = engine.read(mail, arrival);

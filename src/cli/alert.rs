@@ -90,7 +90,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         }
         Act::Show(args) => {
             let row = store.alert(args.id)?.ok_or_else(|| {
-                Failure::say(Exit::Data, format!("no alert {} is stored", args.id)).hint("autoticket alert list")
+                Failure::say(Exit::Data, format!("no alert {} is stored", args.id))
+                    .hint("autoticket alert list")
             })?;
             if world.json {
                 out.json("autoticket.alert/1", AlertView::from(&row));
@@ -104,7 +105,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 
 /// Alert records as lines; also of one mail and of one ticket.
 pub(super) fn table(rows: &[AlertRow]) -> Table {
-    let mut table = Table::new(&["ALERT", "EVENT", "DEVICE", "FAILURE", "COUNT", "TICKET", "PACKAGE", "SERVER"]);
+    let mut table =
+        Table::new(&["ALERT", "EVENT", "DEVICE", "FAILURE", "COUNT", "TICKET", "PACKAGE", "SERVER"]);
     for row in rows {
         let record = &row.record;
         let count = match (&record.refused, row.voided) {
@@ -132,7 +134,10 @@ fn text(out: &mut Out, row: &AlertRow) {
     let note = r.event_note.as_ref().map(|n| format!(" ({})", show::one(n))).unwrap_or_default();
     out.pairs(&[
         ("alert", format!("{} of mail {}, read by format {}", row.id, row.mail, show::one(&r.format))),
-        ("voided", if row.voided { "its mail was superseded by a longer copy".into() } else { String::new() }),
+        (
+            "voided",
+            if row.voided { "its mail was superseded by a longer copy".into() } else { String::new() },
+        ),
         ("refused", r.refused.as_ref().map(|reason| show::one(&reason.text())).unwrap_or_default()),
         ("own id", opt(&r.id)),
         ("event", format!("{}{note}", show::time(r.event))),

@@ -84,9 +84,17 @@ fn text(out: &mut Out, balance: &Balance) {
         Outcome::ALL.iter().map(|o| format!("{} {}", balance.outcomes[*o as usize], o.word())).collect();
     let sum = balance.outcomes.iter().sum::<u64>() + balance.spooled;
     let sign = if sum == balance.received { "=" } else { "IS NOT" };
-    out.line(format!("{} received {sign} {} + {} spooled", balance.received, parts.join(" + "), balance.spooled));
+    out.line(format!(
+        "{} received {sign} {} + {} spooled",
+        balance.received,
+        parts.join(" + "),
+        balance.spooled
+    ));
     let sign = if balance.alerts == balance.alerts_named { "=" } else { "ARE NOT" };
-    out.line(format!("{} alert records {sign} the {} their mails name", balance.alerts, balance.alerts_named));
+    out.line(format!(
+        "{} alert records {sign} the {} their mails name",
+        balance.alerts, balance.alerts_named
+    ));
     if balance.without_raw > 0 {
         out.line(format!("{} lack their raw bytes", show::count(balance.without_raw, "mail")));
     }

@@ -48,10 +48,13 @@ mod tests {
 
     #[test]
     fn every_exit_has_its_own_number() {
-        let mut codes: Vec<u8> = TABLE.iter().map(|(exit, code, _)| {
-            assert_eq!(exit.code(), *code);
-            *code
-        }).collect();
+        let mut codes: Vec<u8> = TABLE
+            .iter()
+            .map(|(exit, code, _)| {
+                assert_eq!(exit.code(), *code);
+                *code
+            })
+            .collect();
         codes.dedup();
         assert_eq!(codes.len(), TABLE.len());
         assert!(!codes.contains(&70), "70 is what a missing row would give");

@@ -79,7 +79,8 @@ fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failu
 }
 
 fn table(rows: &[FailedRow]) -> Table {
-    let heads = ["ID", "SERVER", "RECIPIENT", "PACKAGE", "JOB", "TOOL", "FAILURE", "FIRST", "LAST", "DISMISSED"];
+    let heads =
+        ["ID", "SERVER", "RECIPIENT", "PACKAGE", "JOB", "TOOL", "FAILURE", "FIRST", "LAST", "DISMISSED"];
     let mut table = Table::new(&heads);
     let filled = |text: &str| if text.is_empty() { "-".to_owned() } else { show::one(text) };
     for row in rows {
@@ -125,7 +126,12 @@ fn dismiss(world: &World, globals: &Globals, args: &DismissArgs) -> Result<Exit,
     } else {
         let would = if args.dry_run { "would dismiss" } else { "dismissed" };
         let what = [&row.package, &row.job].into_iter().find(|t| !t.is_empty()).map_or("", String::as_str);
-        out.line(format!("{would} {id}: {} for {} from {}", show::one(what), show::one(&row.recipient), show::one(&row.server)));
+        out.line(format!(
+            "{would} {id}: {} for {} from {}",
+            show::one(what),
+            show::one(&row.recipient),
+            show::one(&row.server)
+        ));
     }
     Ok(Exit::Done)
 }

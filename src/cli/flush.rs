@@ -44,7 +44,9 @@ fn preview(world: &World, store: &Store) -> Result<Exit, Failure> {
             "mails": due, "parked": parked, "refused": refused });
         println!("{object}");
     } else {
-        println!("due: {tickets} tickets, {due} mails, {spooled} in the spool; {parked} parked, {refused} refused");
+        println!(
+            "due: {tickets} tickets, {due} mails, {spooled} in the spool; {parked} parked, {refused} refused"
+        );
     }
     Ok(Exit::Done)
 }

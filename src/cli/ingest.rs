@@ -115,7 +115,9 @@ static IN_HAND: OnceLock<(PathBuf, Arc<RawMail>, Timestamp)> = OnceLock::new();
 
 fn spool_on_panic() {
     std::panic::set_hook(Box::new(|info| {
-        let what = info.location().map_or_else(|| "panic".to_owned(), |l| format!("panic at {}:{}", l.file(), l.line()));
+        let what = info
+            .location()
+            .map_or_else(|| "panic".to_owned(), |l| format!("panic at {}:{}", l.file(), l.line()));
         eprintln!("autoticket: {info}");
         let failure = Failure::say(Exit::Unavailable, what);
         let exit = match IN_HAND.get() {
@@ -146,7 +148,8 @@ fn from_stdin(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
 fn read_stdin(state: &Path) -> Result<RawMail, Failure> {
     let spool = state.join("spool/tmp");
     let spill = if spool.is_dir() { spool } else { std::env::temp_dir() };
-    let failed = |e| Failure::new(Exit::Io, anyhow::Error::new(e).context("read the mail from standard input"));
+    let failed =
+        |e| Failure::new(Exit::Io, anyhow::Error::new(e).context("read the mail from standard input"));
     mail::read::message(io::stdin().lock(), &spill).map_err(failed)
 }
 
@@ -218,14 +221,16 @@ fn from_paths(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     if args.dry_run && args.paths.is_empty() {
         let engine = world.engine(Effort::OneMail);
         let raw = read_stdin(&world.state)?;
-        let arrived = Arrived::read(Arc::new(raw), &engine, Some(world.now), world.now, intake::STDIN.to_owned());
+        let arrived =
+            Arrived::read(Arc::new(raw), &engine, Some(world.now), world.now, intake::STDIN.to_owned());
         report(world.json, &intake::rehearse(&store, &world.rules, &engine, &arrived)?.without_steps());
         return Ok(Exit::Done);
     }
     let engine = world.engine(Effort::Mailbox);
     let folders = if args.new_only { MaildirFolders::NewOnly } else { MaildirFolders::NewAndCur };
     for path in &args.paths {
-        let open = |e| Failure::new(Exit::Io, anyhow::Error::new(e).context(format!("open {}", path.display())));
+        let open =
+            |e| Failure::new(Exit::Io, anyhow::Error::new(e).context(format!("open {}", path.display())));
         let mailbox = Mailbox::open_with(path, folders).map_err(open)?;
         findings |= take_in_mailbox(&world, &store, &engine, mailbox, args)?;
     }
@@ -253,7 +258,9 @@ fn take_in_mailbox(
     let mut each = |event: batch::Event<'_>| match event {
         batch::Event::Settled(account) => {
             let _ = if world.json {
-                serde_json::to_writer(&mut out, account).map_err(io::Error::from).and_then(|()| out.write_all(b"\n"))
+                serde_json::to_writer(&mut out, account)
+                    .map_err(io::Error::from)
+                    .and_then(|()| out.write_all(b"\n"))
             } else {
                 writeln!(out, "{}: {}", Shown::new(&account.place), account.line())
             };
@@ -284,4 +291,3 @@ fn report(json: bool, account: &Account) {
         say(&account.line());
     }
 }
-

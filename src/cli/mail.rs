@@ -92,7 +92,9 @@ struct MailView<'a> {
     length: u64,
     /// Bytes of it that are still stored.
     kept: u64,
-    sha256: String,
+    /// Of the whole message, where not all of it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
     alerts: u32,
 }
 
@@ -109,7 +111,7 @@ impl<'a> From<&'a MailRow> for MailView<'a> {
             place: &row.place,
             length: row.length,
             kept: row.kept,
-            sha256: crate::mail::identity::hex(&row.digest),
+            sha256: row.digest.as_ref().map(|d| crate::store::hex::encode(d)),
             alerts: row.alerts,
         }
     }
@@ -179,7 +181,7 @@ fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failu
         ("subject", show::one(&row.subject)),
         ("place", show::one(&row.place)),
         ("length", format!("{} bytes, {} of them kept", row.length, row.kept)),
-        ("sha256", crate::mail::identity::hex(&row.digest)),
+        ("sha256", row.digest.as_ref().map_or_else(|| "all of it is kept".to_owned(), |d| crate::store::hex::encode(d))),
     ]);
     if !alerts.is_empty() {
         out.line("");
@@ -190,7 +192,8 @@ fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failu
 
 fn raw(store: &Store, row: &MailRow) -> Result<Exit, Failure> {
     if row.kept == 0 {
-        let why = if row.outcome == Outcome::Duplicate { "a duplicate keeps none" } else { "they were purged" };
+        let why =
+            if row.outcome == Outcome::Duplicate { "a duplicate keeps none" } else { "they were purged" };
         return Err(Failure::say(Exit::Data, format!("the bytes of mail {} are not stored: {why}", row.id)));
     }
     let mut out = Out::new();
@@ -199,7 +202,10 @@ fn raw(store: &Store, row: &MailRow) -> Result<Exit, Failure> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         let n = reader.read(&mut buffer).map_err(|e| {
-            Failure::new(Exit::Io, anyhow::Error::new(e).context(format!("read the bytes of mail {}", row.id)))
+            Failure::new(
+                Exit::Io,
+                anyhow::Error::new(e).context(format!("read the bytes of mail {}", row.id)),
+            )
         })?;
         if n == 0 {
             return Ok(Exit::Done);
@@ -223,8 +229,9 @@ fn retry(world: &World, globals: &Globals, args: RetryArgs) -> Result<Exit, Fail
     let since = show::point("--since", args.since.as_deref(), world.now)?;
     if let Some(other) = args.outcome.iter().find(|o| !RETRIED.contains(o)) {
         let text = format!("a mail that is {} is not judged anew", other.word());
-        return Err(Failure::say(Exit::Usage, text)
-            .hint(format!("one of {}", RETRIED.map(Outcome::word).join(", "))));
+        return Err(
+            Failure::say(Exit::Usage, text).hint(format!("one of {}", RETRIED.map(Outcome::word).join(", ")))
+        );
     }
     let store = world.store(globals, Access::WriteMany)?;
     let wanted = if args.outcome.is_empty() { RETRIED.to_vec() } else { args.outcome };
@@ -232,7 +239,10 @@ fn retry(world: &World, globals: &Globals, args: RetryArgs) -> Result<Exit, Fail
         store.mails(&wanted, since, i64::MAX, show::limit(0))?
     } else {
         let named = args.ids.iter().map(|id| found(&store, *id)).collect::<Result<Vec<_>, _>>()?;
-        named.into_iter().filter(|m| wanted.contains(&m.outcome) && since.is_none_or(|t| m.arrival >= t)).collect()
+        named
+            .into_iter()
+            .filter(|m| wanted.contains(&m.outcome) && since.is_none_or(|t| m.arrival >= t))
+            .collect()
     };
     let engine = world.engine(Effort::Mailbox);
     let done = retry::retry(&store, &world.rules, &engine, mails, &who(), world.now, args.dry_run)?;
@@ -252,7 +262,12 @@ pub(super) fn report(json: bool, dry_run: bool, done: &[retry::Retried]) {
     }
     let changed: Vec<_> = done.iter().filter(|r| r.before != r.account.outcome).collect();
     for retried in &changed {
-        out.line(format!("mail {}: was {}, {}", retried.account.mail, retried.before.word(), retried.account.line()));
+        out.line(format!(
+            "mail {}: was {}, {}",
+            retried.account.mail,
+            retried.before.word(),
+            retried.account.line()
+        ));
     }
     let would = if dry_run { "would be " } else { "" };
     let judged = show::count(done.len() as u64, "mail");

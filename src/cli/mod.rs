@@ -15,6 +15,7 @@ mod failed;
 mod flush;
 mod ingest;
 mod init;
+mod list_file;
 mod lists;
 mod mail;
 mod man;

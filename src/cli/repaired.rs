@@ -58,9 +58,9 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let at = show::point("--at", args.at.as_deref(), world.now)?.unwrap_or(world.now);
     let store = world.store(globals, Access::Write)?;
     let (device, of_ticket, since) = resolve(&store, &args.what)?;
-    let only = args.failure.or(of_ticket);
+    let only = args.failure.clone().or(of_ticket);
     let who = who();
-    let by = By { who: &who, why: "repaired", now: at };
+    let by = By { who: &who, why: "repaired", now: world.now, at };
     let tx = store.begin()?;
     let keys = endings::repair(&tx, &world.rules, &device, only.as_deref(), by)?;
     if args.dry_run {
@@ -86,7 +86,7 @@ fn resolve(store: &Store, what: &str) -> Result<(String, Option<String>, Option<
     let known = crate::alert::name::normal(what);
     // A device may be called like a ticket without its `T-`: then the device is meant.
     if (marked || store.device(&known)?.is_none())
-        && let Some(row) = store.ticket_by_number(&number)?
+        && let Some(row) = store.ticket_numbered(&number)?
     {
         return Ok((row.device, Some(row.failure), Some(row.first)));
     }
@@ -114,13 +114,19 @@ fn by_server(rows: &[FailedRow], device: &str, period: Period) -> Vec<ServerView
             known.failed += 1;
             continue;
         }
-        let words = ["redistribute", "--server", &row.server, "--since", &period.since.to_string(), "--until"];
+        let words =
+            ["redistribute", "--server", &row.server, "--since", &period.since.to_string(), "--until"];
         let mut command: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
         command.push(period.until.to_string());
         if row.server.is_empty() {
             command.clear();
         }
-        servers.push(ServerView { server: row.server.clone(), failed: 1, behind: row.server == device, command });
+        servers.push(ServerView {
+            server: row.server.clone(),
+            failed: 1,
+            behind: row.server == device,
+            command,
+        });
     }
     // What reaches the device itself must be reissued before what it passes on.
     servers.sort_by(|a, b| (a.behind, &a.server).cmp(&(b.behind, &b.server)));
@@ -140,7 +146,12 @@ fn report(
     if world.json {
         let keys: Vec<_> = keys
             .iter()
-            .map(|k| KeyView { failure: &k.failure, total: k.total, first: k.first, ticket: k.ticket.as_deref() })
+            .map(|k| KeyView {
+                failure: &k.failure,
+                total: k.total,
+                first: k.first,
+                ticket: k.ticket.as_deref(),
+            })
             .collect();
         let view = serde_json::json!({ "dry_run": args.dry_run, "device": device, "at": at, "keys": keys,
             "period": period, "servers": servers });
@@ -153,7 +164,12 @@ fn report(
     }
     for key in keys {
         let ticket = key.ticket.as_ref().map(|t| format!(", ticket {t} repaired")).unwrap_or_default();
-        out.line(format!("{would} {} {}: {}{ticket}", show::one(device), key.failure, show::count(key.total, "alert")));
+        out.line(format!(
+            "{would} {} {}: {}{ticket}",
+            show::one(device),
+            key.failure,
+            show::count(key.total, "alert")
+        ));
     }
     let Some(period) = period else { return };
     out.line(format!("down from {} to {}", show::time(period.since), show::time(period.until)));
@@ -163,12 +179,15 @@ fn report(
     for server in servers {
         let count = show::count(server.failed as u64, "failed distribution");
         if server.command.is_empty() {
-            out.line(format!("{count} of a server that no alert named: autoticket failed list --affected {}", show::one(device)));
+            out.line(format!(
+                "{count} of a server that no alert named: autoticket failed list --affected {}",
+                show::one(device)
+            ));
             continue;
         }
         let behind = if server.behind { ", behind the device: after the others" } else { "" };
         out.line(format!("{}: {count}{behind}", show::one(&server.server)));
-        out.line(format!("  {}", show::one(&server.command.join(" "))));
+        out.line(format!("  {}", show::command(&server.command)));
     }
 }
 
@@ -196,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_repaired_server_is_reached_before_it_passes_on_what_failed_behind_it() {
-        let period = Period { since: Timestamp::UNIX_EPOCH, until: "2026-03-12T18:00:00Z".parse().expect("a time") };
+        let period =
+            Period { since: Timestamp::UNIX_EPOCH, until: "2026-03-12T18:00:00Z".parse().expect("a time") };
         let rows = [row("is38", "node7"), row("is38", "node8"), row("master", "is38"), row("", "is38")];
         let servers = by_server(&rows, "is38", period);
         let order: Vec<_> = servers.iter().map(|s| (s.server.as_str(), s.failed, s.behind)).collect();

@@ -41,7 +41,9 @@ pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<Loaded, Failu
     let files = list(folder)?;
     let stamp = stamp(folder, &files);
     let cache = state.map(|s| s.join(CACHE));
-    if let Some(rules) = cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp)) {
+    if let Some(rules) =
+        cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp))
+    {
         return Ok(Loaded { rules, stamp });
     }
     let sources = read(files)?;
@@ -85,7 +87,10 @@ pub fn samples(folder: Option<&Path>) -> Vec<(String, PathBuf)> {
 fn list(folder: Option<&Path>) -> Result<Vec<File>, Failure> {
     let Some(root) = folder else { return Ok(Vec::new()) };
     let failed = |path: &Path, e: io::Error| {
-        Failure::new(Exit::Configuration, anyhow::Error::new(e).context(format!("read rules {}", path.display())))
+        Failure::new(
+            Exit::Configuration,
+            anyhow::Error::new(e).context(format!("read rules {}", path.display())),
+        )
     };
     trusted(root, &fs::metadata(root).map_err(|e| failed(root, e))?)?;
     let mut files = Vec::new();
@@ -157,7 +162,14 @@ fn stamp(folder: Option<&Path>, files: &[File]) -> Vec<u8> {
         stamp.push(0);
         stamp.extend(file.name.as_bytes());
         let meta = &file.meta;
-        for number in [meta.len() as i64, meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec(), meta.ino() as i64] {
+        for number in [
+            meta.len() as i64,
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.ctime(),
+            meta.ctime_nsec(),
+            meta.ino() as i64,
+        ] {
             stamp.extend(number.to_le_bytes());
         }
     }
@@ -171,8 +183,12 @@ fn read(files: Vec<File>) -> Result<Vec<Source>, Failure> {
             let text = format!("{} is longer than {MOST_BYTES} bytes", file.path.display());
             return Err(Failure::say(Exit::Configuration, text));
         }
-        let text = fs::read(&file.path)
-            .map_err(|e| Failure::new(Exit::Configuration, anyhow::Error::new(e).context(format!("read {}", file.path.display()))))?;
+        let text = fs::read(&file.path).map_err(|e| {
+            Failure::new(
+                Exit::Configuration,
+                anyhow::Error::new(e).context(format!("read {}", file.path.display())),
+            )
+        })?;
         let text = String::from_utf8(text).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             Failure::say(Exit::Configuration, format!("{} is not UTF-8 at byte {at}", file.path.display()))

@@ -120,7 +120,7 @@ fn round(
 ) -> Result<(), Failure> {
     let clock = globals.clock()?;
     let now = clock();
-    refresh(store, &world.rules, now);
+    refresh(store, &world.rules, world.folder.as_deref(), now);
     let spooled = intake::drain_spool(store, &world.rules, engine, 1000, &mut |_| {})?;
     for path in &world.rules.settings.maildirs {
         take_in(world, store, engine, Path::new(path), now)?;
@@ -138,7 +138,13 @@ fn round(
     Ok(())
 }
 
-fn take_in(world: &World, store: &Store, engine: &Engine, path: &Path, now: Timestamp) -> Result<(), Failure> {
+fn take_in(
+    world: &World,
+    store: &Store,
+    engine: &Engine,
+    path: &Path,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let mailbox = match Mailbox::open_with(path, MaildirFolders::NewOnly) {
         Ok(mailbox) => mailbox,
         Err(error) => {

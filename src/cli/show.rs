@@ -156,6 +156,19 @@ pub(super) fn maybe(text: Option<&str>) -> String {
     text.map_or_else(|| "-".to_owned(), one)
 }
 
+/// A command as one line that a shell takes apart again exactly so: names in it may be attackers' text.
+pub(super) fn command(argv: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/=+@,".contains(c);
+    let quoted = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", one(word).replace('\'', r"'\''"))
+        }
+    };
+    argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// A time as people here read it, to the second, with its offset; `--since` takes it back.
 pub(super) fn time(at: Timestamp) -> String {
     let local = at.to_zoned(system_zone());
@@ -205,10 +218,7 @@ mod tests {
     fn json_is_inert_on_a_terminal_and_still_the_same_text() {
         let hostile = "a\u{9b}2J\u{202e}b\u{7f}\u{e0041}\x1b[0mé";
         let printed = json(&Object { schema: "x/1", value: serde_json::json!({ "t": hostile }) });
-        assert_eq!(
-            printed,
-            r#"{"schema":"x/1","t":"a\u009b2J\u202eb\u007f\udb40\udc41\u001b[0mé"}"#
-        );
+        assert_eq!(printed, r#"{"schema":"x/1","t":"a\u009b2J\u202eb\u007f\udb40\udc41\u001b[0mé"}"#);
         let back: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
         assert_eq!(back["t"], hostile);
     }
@@ -219,6 +229,12 @@ mod tests {
         table.row(["x".into(), "é".into(), "last".into()]);
         table.row(["xyz".into(), "-".into(), String::new()]);
         assert_eq!(table.lines().collect::<Vec<_>>(), ["A    LONGER  C", "x    é       last", "xyz  -"]);
+    }
+
+    #[test]
+    fn a_printed_command_stays_one_command_whatever_a_name_holds() {
+        let argv = ["redistribute", "--server", "x; rm -rf ~ 'y' $(z)\n"].map(str::to_owned);
+        assert_eq!(command(&argv), r"redistribute --server 'x; rm -rf ~ '\''y'\'' $(z)\n'");
     }
 
     #[test]

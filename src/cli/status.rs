@@ -54,8 +54,9 @@ impl Work {
             Some(last) => self.oldest.is_some_and(old) && old(last),
         };
         let last = show::time_or_never(self.last_flush);
-        neglected
-            .then(|| format!("{} due, last flush {last}: run `autoticket flush` or `autoticket run`", self.due))
+        neglected.then(|| {
+            format!("{} due, last flush {last}: run `autoticket flush` or `autoticket run`", self.due)
+        })
     }
 }
 
@@ -128,12 +129,19 @@ fn mails(outcomes: &[u64; 7], spooled: u64) -> String {
         parts.push(format!("{spooled} spooled"));
     }
     let received = outcomes.iter().sum::<u64>() + spooled;
-    if parts.is_empty() { "none received".to_owned() } else { format!("{received} received: {}", parts.join(", ")) }
+    if parts.is_empty() {
+        "none received".to_owned()
+    } else {
+        format!("{received} received: {}", parts.join(", "))
+    }
 }
 
 fn of_states(tickets: &[(State, u64)], open: bool) -> String {
-    let parts: Vec<String> =
-        tickets.iter().filter(|(s, _)| s.is_open() == open).map(|(s, n)| format!("{n} {}", s.word())).collect();
+    let parts: Vec<String> = tickets
+        .iter()
+        .filter(|(s, _)| s.is_open() == open)
+        .map(|(s, n)| format!("{n} {}", s.word()))
+        .collect();
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
@@ -151,10 +159,22 @@ fn findings(work: &Work, now: Timestamp) -> Vec<String> {
             found.push(format!("{number} {text}"));
         }
     };
-    say(work.parked, "parked: all transmissions failed; autoticket ticket list --state parked, then ticket resend NUMBER");
-    say(work.refused, "refused by the receiver: autoticket ticket list, then ticket resend NUMBER or ticket close NUMBER");
-    say(work.spooled, "spooled: the next ingest or flush takes them up; autoticket doctor says why if it does not");
-    say(work.set_aside, "set aside in spool/quarantine: reading them killed three runs; keep them and report it");
+    say(
+        work.parked,
+        "parked: all transmissions failed; autoticket ticket list --state parked, then ticket resend NUMBER",
+    );
+    say(
+        work.refused,
+        "refused by the receiver: autoticket ticket list, then ticket resend NUMBER or ticket close NUMBER",
+    );
+    say(
+        work.spooled,
+        "spooled: the next ingest or flush takes them up; autoticket doctor says why if it does not",
+    );
+    say(
+        work.set_aside,
+        "set aside in spool/quarantine: reading them killed three runs; keep them and report it",
+    );
     found
 }
 

@@ -194,7 +194,8 @@ fn unset(world: &World, globals: &Globals, args: &UnsetArgs) -> Result<Exit, Fai
     let key = format!("{scope} {}", args.failure);
     if !tx.unset_threshold(&scope, failure.as_deref())? {
         let text = format!("no threshold was set while running for {}", show::one(&key));
-        return Err(Failure::say(Exit::Data, text).hint("autoticket threshold list; those with a file are changed there"));
+        return Err(Failure::say(Exit::Data, text)
+            .hint("autoticket threshold list; those with a file are changed there"));
     }
     let now_holds = in_force(world, &store)?.into_iter().find(|r| r.scope == scope && r.failure == failure);
     if args.dry_run {

@@ -83,9 +83,8 @@ struct ResendArgs {
 
 fn states() -> impl clap::builder::TypedValueParser<Value = State> {
     use clap::builder::TypedValueParser;
-    clap::builder::PossibleValuesParser::new(State::ALL.map(State::word)).map(|word| {
-        State::ALL.into_iter().find(|s| s.word() == word).expect("only these words are possible")
-    })
+    clap::builder::PossibleValuesParser::new(State::ALL.map(State::word))
+        .map(|word| State::ALL.into_iter().find(|s| s.word() == word).expect("only these words are possible"))
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
@@ -106,7 +105,7 @@ pub(super) fn number(written: &str) -> String {
 
 fn found(store: &Store, written: &str) -> Result<TicketRow, Failure> {
     let number = number(written);
-    store.ticket_by_number(&number)?.ok_or_else(|| {
+    store.ticket_numbered(&number)?.ok_or_else(|| {
         Failure::say(Exit::Data, format!("no ticket {} is stored", show::one(&number)))
             .hint("autoticket ticket list")
     })
@@ -169,7 +168,8 @@ fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failu
         out.items("autoticket.tickets/1", &rows.iter().map(TicketView::from).collect::<Vec<_>>());
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["TICKET", "STATE", "DEVICE", "FAILURE", "ALERTS", "CROSSED", "CENTER", "WHY"]);
+    let mut table =
+        Table::new(&["TICKET", "STATE", "DEVICE", "FAILURE", "ALERTS", "CROSSED", "CENTER", "WHY"]);
     for row in &rows {
         table.row([
             row.number.clone(),
@@ -246,7 +246,8 @@ fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failu
     let alerts = store.alerts_by_id(&row.alerts)?;
     let joined = store.joined(row.id, None, None, JOINED)?;
     let ids = store.replies(row.id)?;
-    let replies: Vec<MailRow> = ids.iter().filter_map(|id| store.mail(*id).transpose()).collect::<Result<_, _>>()?;
+    let replies: Vec<MailRow> =
+        ids.iter().filter_map(|id| store.mail(*id).transpose()).collect::<Result<_, _>>()?;
     let replies: Vec<_> = replies
         .iter()
         .map(|m| ReplyView { mail: m.id, arrival: m.arrival, sender: &m.sender, subject: &m.subject })
@@ -296,7 +297,14 @@ fn facts(out: &mut Out, row: &TicketRow) {
     );
     let center = row.decision.as_ref().map_or_else(
         || "not decided yet: autoticket flush".to_owned(),
-        |d| format!("{} <{}>, {}", show::one(&d.route.center.name), show::one(&d.route.center.mail.join(", ")), why(&d.route.why)),
+        |d| {
+            format!(
+                "{} <{}>, {}",
+                show::one(&d.route.center.name),
+                show::one(&d.route.center.mail.join(", ")),
+                why(&d.route.why)
+            )
+        },
     );
     out.pairs(&[
         ("ticket", row.number.clone()),
@@ -311,7 +319,14 @@ fn facts(out: &mut Out, row: &TicketRow) {
         ("joined", format!("{}, last {}", row.joined, show::time_or_never(row.last_joined))),
         ("center", center),
         ("due", row.due.map(show::time).unwrap_or_default()),
-        ("mails", format!("{}, {}", show::count(row.updates.into(), "update"), show::count(row.reminders.into(), "reminder"))),
+        (
+            "mails",
+            format!(
+                "{}, {}",
+                show::count(row.updates.into(), "update"),
+                show::count(row.reminders.into(), "reminder")
+            ),
+        ),
     ]);
     for reason in row.decision.iter().flat_map(|d| &d.reasons) {
         out.line(format!("  {}", show::one(reason)));
@@ -320,8 +335,12 @@ fn facts(out: &mut Out, row: &TicketRow) {
 
 fn why(reason: &RouteReason) -> String {
     match reason {
-        RouteReason::Building { building, origin } => format!("by building {} ({})", show::one(building), show::one(origin)),
-        RouteReason::Region { region, origin } => format!("by region {} ({})", show::one(region), show::one(origin)),
+        RouteReason::Building { building, origin } => {
+            format!("by building {} ({})", show::one(building), show::one(origin))
+        }
+        RouteReason::Region { region, origin } => {
+            format!("by region {} ({})", show::one(region), show::one(origin))
+        }
         RouteReason::Default { origin } => format!("the default ({})", show::one(origin)),
     }
 }
@@ -384,7 +403,7 @@ fn close(world: &World, globals: &Globals, args: &CloseArgs) -> Result<Exit, Fai
     }
     let (number, device, failure) = (row.number.clone(), row.device.clone(), row.failure.clone());
     let who = who();
-    let by = By { who: &who, why: &args.reason, now: world.now };
+    let by = By { who: &who, why: &args.reason, now: world.now, at: world.now };
     let told = endings::end(&tx, &world.rules, row, State::Closed, by, false)?;
     if args.dry_run {
         tx.roll_back();
@@ -427,14 +446,20 @@ fn resend(world: &World, globals: &Globals, args: &ResendArgs) -> Result<Exit, F
     }
     let mut out = Out::new();
     if world.json {
-        let view = serde_json::json!({ "dry_run": args.dry_run, "ticket": row.number, "recipients": recipients });
+        let view =
+            serde_json::json!({ "dry_run": args.dry_run, "ticket": row.number, "recipients": recipients });
         out.json("autoticket.ticket-resent/1", view);
     } else if mails.is_empty() {
         out.line(format!("ticket {} has no parked or refused mail", row.number));
     } else {
         let would = if args.dry_run { "would be" } else { "is" };
         for mail in &mails {
-            out.line(format!("{} {} to {} {would} due again", row.number, mail.kind, show::one(&mail.recipient)));
+            out.line(format!(
+                "{} {} to {} {would} due again",
+                row.number,
+                mail.kind,
+                show::one(&mail.recipient)
+            ));
         }
         if !args.dry_run {
             out.line("next: autoticket flush");

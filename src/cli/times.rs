@@ -42,3 +42,8 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let today = now.to_zoned(TimeZone::system()).date();
     local(today.saturating_sub(Span::new().days(days)).at(0, 0, 0, 0))
 }
+
+/// Whether this machine has no zone database.
+pub(super) fn zone_database_missing() -> bool {
+    TimeZone::get("Europe/Berlin").is_err()
+}

@@ -71,15 +71,21 @@ pub(super) fn environment(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
+/// Where a long mail waits while a command looks at it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "unnamed files only; a reader of mails may have no state to put them into"
+)]
+pub(super) fn spill_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// Who acts, for audit records: the login name where sudo or the shell tells it, else the uid.
 pub(super) fn who() -> String {
-    ["SUDO_USER", "LOGNAME", "USER"]
-        .iter()
-        .find_map(|name| environment(name))
-        .map_or_else(
-            || format!("uid {}", rustix::process::getuid().as_raw()),
-            |name| crate::shown::Shown::new(&name.to_string_lossy()).to_string(),
-        )
+    ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| environment(name)).map_or_else(
+        || format!("uid {}", rustix::process::getuid().as_raw()),
+        |name| crate::shown::Shown::new(&name.to_string_lossy()).to_string(),
+    )
 }
 
 /// What a command works with.
@@ -126,7 +132,8 @@ fn is_empty(folder: &Path) -> bool {
 /// A random install id: 16 hexadecimal digits.
 pub(super) fn new_install_id() -> String {
     let mut bytes = [0u8; 8];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut f| std::io::Read::read_exact(&mut f, &mut bytes));
+    let read =
+        std::fs::File::open("/dev/urandom").and_then(|mut f| std::io::Read::read_exact(&mut f, &mut bytes));
     if read.is_err() {
         let mix = times::clock().as_nanosecond() as u64 ^ (u64::from(std::process::id()) << 40);
         bytes = mix.to_be_bytes();

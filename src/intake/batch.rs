@@ -69,6 +69,7 @@ pub fn take_in(
             let sender = sender.clone();
             let work = || read_ahead(&source, engine, now, &spill, &stop, sender);
             std::thread::Builder::new()
+                .name("read-ahead".to_owned())
                 .stack_size(STACK)
                 .spawn_scoped(scope, work)
                 .map_err(super::batch::no_thread(store.folder()))?;

@@ -38,7 +38,13 @@ pub struct Arrived {
 
 impl Arrived {
     /// Reads what rules need of a raw mail. The slow part of the story; it asks no list and no table.
-    pub fn read(raw: Arc<RawMail>, engine: &Engine<'_>, arrival: Option<Timestamp>, now: Timestamp, place: String) -> Self {
+    pub fn read(
+        raw: Arc<RawMail>,
+        engine: &Engine<'_>,
+        arrival: Option<Timestamp>,
+        now: Timestamp,
+        place: String,
+    ) -> Self {
         let mail = crate::mail::parse(&raw);
         // Arrival: the caller's word (stdin), else our own Received header, else what the mailbox says.
         let arrival = mail.received.filter(|_| place != STDIN).or(arrival).unwrap_or(now);
@@ -149,7 +155,7 @@ impl<'a, 'r> Desk<'a, 'r> {
             event,
             length: raw.length,
             kept: if keep { raw.kept } else { 0 },
-            digest: &raw.digest,
+            digest: raw.digest.as_ref(),
             sender: bounded(arrived.mail.from.first().map_or("", |a| &a.address)),
             subject: bounded(&arrived.mail.subject),
             place: &arrived.place,
@@ -363,7 +369,7 @@ pub fn drain_spool(
         {
             Ok(mut raw) => {
                 if let Some((length, digest)) = store::spool::whole(&path) {
-                    (raw.length, raw.digest, raw.oversize) = (length, digest, true);
+                    (raw.length, raw.digest, raw.oversize) = (length, Some(digest), true);
                 }
                 raw
             }
@@ -371,7 +377,8 @@ pub fn drain_spool(
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
             Err(source) => return Err(store::Error::Io { what: "read", path, source }),
         };
-        let mut arrived = Arrived::read(Arc::new(raw), engine, Some(spooled.arrival), spooled.arrival, STDIN.to_owned());
+        let mut arrived =
+            Arrived::read(Arc::new(raw), engine, Some(spooled.arrival), spooled.arrival, STDIN.to_owned());
         arrived.place = "spool".to_owned();
         let account = take_in(store, rules, engine, &arrived)?;
         store::spool::done(&path);

@@ -37,9 +37,11 @@ pub fn retry(
     let desk = Desk::open(&tx, rules, engine)?;
     let mut done = Vec::with_capacity(mails.len());
     for row in mails {
-        let raw = mail::read::message(store.raw(row.id), store.folder())
-            .map_err(|source| store::Error::Io { what: "read the stored mail in", path: store.folder().into(), source })?;
-        let mut arrived = Arrived::read(Arc::new(raw), engine, Some(row.arrival), row.arrival, super::STDIN.to_owned());
+        let raw = mail::read::message(store.raw(row.id), store.folder()).map_err(|source| {
+            store::Error::Io { what: "read the stored mail in", path: store.folder().into(), source }
+        })?;
+        let mut arrived =
+            Arrived::read(Arc::new(raw), engine, Some(row.arrival), row.arrival, super::STDIN.to_owned());
         arrived.place.clone_from(&row.place);
         let account = desk.settle_again(&row, &arrived)?;
         done.push(Retried { before: row.outcome, account });

@@ -25,8 +25,8 @@ pub struct RawMail {
     pub length: u64,
     /// Longer than [`KEPT_BYTES`]: only headers and the first MiB are kept.
     pub oversize: bool,
-    /// SHA-256 of the whole message as received.
-    pub digest: [u8; 32],
+    /// SHA-256 of the whole message as received, where not all of it is kept.
+    pub digest: Option<[u8; 32]>,
     pub identity: Identity,
 }
 

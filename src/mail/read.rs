@@ -41,12 +41,12 @@ pub fn message(mut input: impl Read, spill_folder: &Path) -> io::Result<RawMail>
 /// they stay in `head`, and nothing is spilled.)
 pub fn bytes(message: Vec<u8>) -> RawMail {
     let length = message.len() as u64;
-    let digest = Sha256::digest(&message).into();
     let (window, beyond) = message.split_at(message.len().min(WINDOW_BYTES));
     let mut identity = Making::of_window(window);
     identity.body(beyond);
     let identity = identity.finish();
     let oversize = length > KEPT_BYTES;
+    let digest = oversize.then(|| Sha256::digest(&message).into());
     let mut head = message;
     if oversize {
         cut_to_oversize(&mut head);
@@ -110,7 +110,7 @@ impl Intake {
             spill: rest.spill,
             length: self.length,
             oversize,
-            digest: rest.digest.finalize().into(),
+            digest: oversize.then(|| rest.digest.finalize().into()),
             identity: rest.identity.finish(),
         }
     }
@@ -234,7 +234,7 @@ mod tests {
             assert!(raw.spill.is_none(), "{length}");
             assert_eq!((raw.kept, raw.length, raw.oversize), (length as u64, length as u64, false));
             assert_eq!(kept(&raw, 4096), mail);
-            assert_eq!(raw.digest, <[u8; 32]>::from(Sha256::digest(&mail)));
+            assert_eq!(raw.digest, None, "all of it is kept");
         }
     }
 
@@ -260,7 +260,7 @@ mod tests {
         assert!(raw.oversize && raw.spill.is_none());
         assert_eq!((raw.kept, raw.length), ((headers + (1 << 20)) as u64, mail.len() as u64));
         assert!(raw.head == mail[..headers + (1 << 20)], "kept bytes differ");
-        assert_eq!(raw.digest, <[u8; 32]>::from(Sha256::digest(&mail)));
+        assert_eq!(raw.digest, Some(<[u8; 32]>::from(Sha256::digest(&mail))));
         let in_memory = bytes(mail.clone());
         assert_eq!((&raw.identity, raw.kept), (&in_memory.identity, in_memory.kept));
         let cut = bytes(mail[..65_536].to_vec());

@@ -4,9 +4,10 @@
 //! room opens no file); here only its form is checked.
 
 use super::model::{Center, Centers};
-use super::reader::{Checker, Fields, Keys};
+use super::reader::{Checker, Fields, Keys, Named};
 use super::settings::{is_address, mailbox, optional};
 use super::yaml::{Entry, Mark, Node};
+use std::collections::HashMap;
 
 macro_rules! keys {
     ($name:ident, $of:literal, $($key:literal)+) => {
@@ -17,11 +18,8 @@ macro_rules! keys {
 keys!(TOP, "", "default" "centers" "buildings" "regions");
 keys!(CENTER, "centers.*", "name" "mail" "telephone" "owner" "reply_to" "zone");
 
-/// A name that refers to a center, for the check over the whole.
-pub(super) type Reference = (Mark, String);
-
 /// Reads the centers, and every place that refers to one.
-pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<(Centers, Vec<Reference>)> {
+pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<(Centers, Vec<Named>)> {
     let mut references = Vec::new();
     let default = c.need(top, "default").and_then(|node| {
         let id = c.text(node, "default")?;
@@ -102,24 +100,28 @@ fn routes(
     c: &mut Checker<'_>,
     top: &Fields<'_>,
     key: &str,
-    references: &mut Vec<Reference>,
+    references: &mut Vec<Named>,
 ) -> Option<Vec<(String, String)>> {
     let Some(node) = top.get(key) else { return Some(Vec::new()) };
     let names = c.names(node, &format!("`{key}`"))?;
-    let mut routes: Vec<(Mark, String, String)> = Vec::new();
+    let mut routes: Vec<(String, String)> = Vec::new();
+    let mut seen: HashMap<String, (usize, Mark)> = HashMap::new();
     for entry in names.entries() {
         let Some(center) = c.text(&entry.value, key) else { continue };
         references.push((entry.value.at, center.clone()));
-        let route = (entry.at, entry.key.clone(), center);
-        match routes.iter().position(|(_, name, _)| name.eq_ignore_ascii_case(&entry.key)) {
-            Some(index) if routes[index].0.source != entry.at.source => routes[index] = route,
-            Some(index) => {
-                let first = c.place(routes[index].0);
+        let route = (entry.key.clone(), center);
+        match seen.get(&entry.key.to_ascii_lowercase()).copied() {
+            Some((index, first)) if first.source != entry.at.source => routes[index] = route,
+            Some((_, first)) => {
+                let first = c.place(first);
                 let what = format!("`{}` stands twice in `{key}`, case ignored, first at {first}", entry.key);
                 c.wrong(entry.at, what);
             }
-            None => routes.push(route),
+            None => {
+                seen.insert(entry.key.to_ascii_lowercase(), (routes.len(), entry.at));
+                routes.push(route);
+            }
         }
     }
-    Some(routes.into_iter().map(|(_, name, center)| (name, center)).collect())
+    Some(routes)
 }

@@ -37,6 +37,24 @@ const FILES: &[(&str, &str)] = &[
     file!("templates/update.txt.j2"),
 ];
 
+/// The samples beside the shipped formats: read by `rules test` only.
+const SAMPLES: &[(&str, &str)] = &[
+    file!("alerts/ansible.samples.yaml"),
+    file!("alerts/awx.samples.yaml"),
+    file!("alerts/cron.samples.yaml"),
+    file!("alerts/nagios.samples.yaml"),
+    file!("alerts/native.samples.yaml"),
+    file!("alerts/package-build.samples.yaml"),
+    file!("alerts/rfc3464.samples.yaml"),
+    file!("alerts/rsync.samples.yaml"),
+    file!("alerts/unattended-upgrades.samples.yaml"),
+];
+
+/// The shipped samples files, to be given to [`super::samples::parse`].
+pub fn embedded_samples() -> impl Iterator<Item = Source> {
+    SAMPLES.iter().map(|(file, text)| Source { file: (*file).to_owned(), text: (*text).to_owned() })
+}
+
 /// The shipped rule files, to be given to [`super::compile`] before those of the operator.
 pub fn embedded() -> Vec<Source> {
     FILES.iter().map(|(file, text)| Source { file: (*file).to_owned(), text: (*text).to_owned() }).collect()

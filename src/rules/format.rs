@@ -7,7 +7,7 @@
 use super::model::{
     Condition, FailureCase, FailureRule, Field, FieldRule, FormatRule, Pattern, Place, Repeat, Take, Test,
 };
-use super::reader::{Checker, Fields, Keys};
+use super::reader::{Checker, Fields, Keys, Named};
 use super::words::{PLACE_WORDS, parse_place};
 use super::yaml::{Entry, Kind, Mark, Node};
 
@@ -41,7 +41,7 @@ pub(super) struct ReadFormat {
 }
 
 /// Reads one file; every failure type it names goes to `types`, for the check over the whole.
-pub(super) fn read(c: &mut Checker<'_>, root: &Node, types: &mut Vec<(Mark, String)>) -> Vec<ReadFormat> {
+pub(super) fn read(c: &mut Checker<'_>, root: &Node, types: &mut Vec<Named>) -> Vec<ReadFormat> {
     let several = matches!(&root.kind, Kind::Map(entries) if entries.iter().any(|e| e.key == "formats"));
     if !several {
         return format(c, root, types).into_iter().collect();
@@ -52,7 +52,7 @@ pub(super) fn read(c: &mut Checker<'_>, root: &Node, types: &mut Vec<(Mark, Stri
     items.iter().filter_map(|item| format(c, item, types)).collect()
 }
 
-fn format(c: &mut Checker<'_>, node: &Node, types: &mut Vec<(Mark, String)>) -> Option<ReadFormat> {
+fn format(c: &mut Checker<'_>, node: &Node, types: &mut Vec<Named>) -> Option<ReadFormat> {
     let f = c.fields(node, &FORMAT, "a format rule")?;
     let unicode = match f.get("unicode") {
         Some(node) => c.flag(node, "unicode").unwrap_or(false),
@@ -154,20 +154,21 @@ fn place(c: &mut Checker<'_>, node: &Node) -> Option<Place> {
     c.parsed(node, "in", &PLACE_WORDS, parse_place)
 }
 
-/// The alternatives of the first condition that has to hold and whose texts are all long enough; what
-/// stands in the enclosed message is not searched for literals.
+/// Literals of the first condition that has to hold and gives any: the alternatives of a `contains`, if
+/// all are long enough; where there is none, what a `matches` cannot match without. What stands in the
+/// enclosed message is not searched for literals.
 fn derived_literals(when: &[Condition]) -> Vec<String> {
-    let texts = |condition: &Condition| match &condition.test {
-        Test::Contains(texts)
-            if !condition.negate
-                && !matches!(condition.place, Place::EnclosedHeader(_))
-                && texts.iter().all(|text| text.len() >= LEAST_LITERAL) =>
-        {
-            Some(texts.clone())
-        }
+    let must_hold = |c: &&Condition| !c.negate && !matches!(c.place, Place::EnclosedHeader(_));
+    let contains = |condition: &Condition| match &condition.test {
+        Test::Contains(texts) if texts.iter().all(|text| text.len() >= LEAST_LITERAL) => Some(texts.clone()),
         _ => None,
     };
-    when.iter().find_map(texts).unwrap_or_default()
+    let matches = |condition: &Condition| match &condition.test {
+        Test::Matches(pattern) => super::pattern::literals_of(pattern, LEAST_LITERAL),
+        _ => None,
+    };
+    let when = || when.iter().filter(must_hold);
+    when().find_map(contains).or_else(|| when().find_map(matches)).unwrap_or_default()
 }
 
 /// The repeat, and for `lines` the names its pattern captures.
@@ -340,7 +341,7 @@ fn failure(
     c: &mut Checker<'_>,
     format: &Fields<'_>,
     unicode: bool,
-    types: &mut Vec<(Mark, String)>,
+    types: &mut Vec<Named>,
 ) -> Option<FailureRule> {
     let Some(node) = format.get("failure") else {
         let origin = c.origin(format.at);
@@ -361,12 +362,7 @@ fn failure(
     Some(FailureRule { cases: cases?, default: default?, origin: c.origin(node.at) })
 }
 
-fn case(
-    c: &mut Checker<'_>,
-    node: &Node,
-    unicode: bool,
-    types: &mut Vec<(Mark, String)>,
-) -> Option<FailureCase> {
+fn case(c: &mut Checker<'_>, node: &Node, unicode: bool, types: &mut Vec<Named>) -> Option<FailureCase> {
     let f = c.fields(node, &CASE, "a case of `failure`")?;
     let failure = c.need(&f, "type").and_then(|node| failure_type(c, node, "type", types));
     let contains = f.get("contains").map_or(Some(Vec::new()), |node| c.texts(node, "contains"));
@@ -379,33 +375,15 @@ fn case(
     Some(FailureCase { failure: failure?, contains: contains?, matches })
 }
 
-fn failure_type(
-    c: &mut Checker<'_>,
-    node: &Node,
-    key: &str,
-    types: &mut Vec<(Mark, String)>,
-) -> Option<String> {
+fn failure_type(c: &mut Checker<'_>, node: &Node, key: &str, types: &mut Vec<Named>) -> Option<String> {
     let failure = c.text(node, key)?;
     types.push((node.at, failure.clone()));
     Some(failure)
 }
 
+/// A format rule with every kind of key, for tests.
 #[cfg(test)]
-mod tests {
-    use super::super::model::*;
-    use super::super::{Source, compile, embedded};
-
-    /// The embedded base and one format file.
-    fn formats(text: &str) -> Vec<FormatRule> {
-        let mut sources: Vec<_> = embedded().into_iter().filter(|s| !s.file.contains("alerts/")).collect();
-        sources.push(Source { file: "alerts/it.yaml".into(), text: text.into() });
-        match compile(&sources) {
-            Ok(rules) => rules.formats,
-            Err(mistakes) => panic!("{}", mistakes.iter().map(|m| format!("{m}\n")).collect::<String>()),
-        }
-    }
-
-    const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
 format: rsync
 order: 400
 when:
@@ -432,6 +410,22 @@ failure:
     - {type: connection, contains: [timed out, refused, unreachable], matches: 'E(CONN|HOST)\w+'}
   default: unknown
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::*;
+    use super::super::{Source, compile, embedded};
+    use super::EVERYTHING;
+
+    /// The embedded base and one format file.
+    fn formats(text: &str) -> Vec<FormatRule> {
+        let mut sources: Vec<_> = embedded().into_iter().filter(|s| !s.file.contains("alerts/")).collect();
+        sources.push(Source { file: "alerts/it.yaml".into(), text: text.into() });
+        match compile(&sources) {
+            Ok(rules) => rules.formats,
+            Err(mistakes) => panic!("{}", mistakes.iter().map(|m| format!("{m}\n")).collect::<String>()),
+        }
+    }
 
     #[test]
     fn a_format_with_everything_is_read_whole() {
@@ -472,6 +466,9 @@ failure:
         };
         assert_eq!(with("{in: body, contains: [ab, abc]}"), Vec::<String>::new());
         assert_eq!(with("{in: body, contains: abc, not: true}"), Vec::<String>::new());
+        assert_eq!(with("{in: body, matches: '^rule 7: .*'}, {in: subject, contains: abc}"), ["abc"]);
+        assert_eq!(with("{in: body, matches: '^rule 7: .*'}, {in: subject, contains: ab}"), ["rule 7: "]);
+        assert_eq!(with("{in: body, matches: 'abc', not: true}"), Vec::<String>::new());
         assert_eq!(with("{in: enclosed From, contains: abc}"), Vec::<String>::new());
         assert_eq!(with("{in: body, contains: ab}, {in: subject, contains: [abc, äx]}"), ["abc", "äx"]);
     }

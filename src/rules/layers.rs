@@ -5,6 +5,7 @@
 //! except which lists grow from layer to layer.
 
 use super::yaml::{Entry, Kind, Node};
+use std::collections::HashMap;
 
 /// One text of the rules folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,9 +106,12 @@ fn merge_at(lower: Node, upper: Node, path: &str) -> Node {
 }
 
 fn merge_maps(mut lower: Vec<Entry>, upper: Vec<Entry>, path: &str) -> Vec<Entry> {
+    let places: HashMap<String, usize> =
+        lower.iter().enumerate().map(|(index, entry)| (entry.key.clone(), index)).collect();
     for entry in upper {
-        match lower.iter_mut().find(|own| own.key == entry.key) {
-            Some(own) => {
+        match places.get(&entry.key) {
+            Some(&index) => {
+                let own = &mut lower[index];
                 let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
                 let nothing = Node { at: own.at, kind: Kind::List(Vec::new()) };
                 let value = std::mem::replace(&mut own.value, nothing);

@@ -25,7 +25,7 @@ mod whole;
 mod words;
 mod yaml;
 
-pub use embedded::{base_files, embedded, embedded_digest};
+pub use embedded::{base_files, embedded, embedded_digest, embedded_samples};
 pub use keys::KEYS;
 pub use layers::{EMBEDDED, Source};
 pub use mistake::{Mistake, nearest};

@@ -8,6 +8,7 @@ use super::reader::Checker;
 use super::yaml::{Mark, Node, Scalar, Style};
 use regex::bytes::RegexBuilder;
 use regex_syntax::ast::ErrorKind as AstKind;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 /// Compiled size allowed to one pattern, in bytes.
 pub const MOST_COMPILED: usize = 1 << 20;
@@ -17,6 +18,9 @@ pub const MOST_PATTERN: usize = 4096;
 pub const MOST_PATTERNS: usize = 50_000;
 /// Patterns with Unicode classes of a whole rule set: each costs a hundredfold at start.
 pub const MOST_UNICODE: usize = 200;
+
+/// Literals looked for in one pattern.
+const MOST_LITERALS: usize = 64;
 
 /// What the patterns of a rule set add up to.
 #[derive(Debug, Default)]
@@ -101,6 +105,27 @@ impl Checker<'_> {
     }
 }
 
+/// Texts of which at least one occurs, ASCII case ignored, wherever the pattern matches: what every match
+/// begins or ends with, if that is a small choice of texts that are long enough.
+pub(super) fn literals_of(pattern: &Pattern, least: usize) -> Option<Vec<String>> {
+    let hir = syntax(pattern.unicode).parse(&pattern.text).ok()?;
+    [ExtractKind::Prefix, ExtractKind::Suffix].into_iter().find_map(|kind| {
+        // A class of two is a letter in both cases; a larger one would only multiply what stands before it.
+        let found = Extractor::new().kind(kind).limit_class(2).limit_total(MOST_LITERALS).extract(&hir);
+        let mut texts = Vec::new();
+        for literal in found.literals()? {
+            let text = std::str::from_utf8(literal.as_bytes()).ok()?.to_ascii_lowercase();
+            if text.trim().len() < least || text.contains(['\r', '\n']) {
+                return None;
+            }
+            texts.push(text);
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        (!texts.is_empty()).then_some(texts)
+    })
+}
+
 fn syntax(unicode: bool) -> regex_syntax::Parser {
     regex_syntax::ParserBuilder::new().multi_line(true).unicode(unicode).utf8(false).build()
 }
@@ -150,4 +175,37 @@ fn inside(at: Mark, scalar: &Scalar, line: usize, column: usize) -> Mark {
         Style::Double | Style::Block => 0,
     };
     Mark { column: at.column.saturating_add(u32::try_from(offset).unwrap_or(0)), ..at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn literals(text: &str) -> Option<Vec<String>> {
+        literals_of(&Pattern { text: text.to_owned(), unicode: false }, 3)
+    }
+
+    #[test]
+    fn a_pattern_tells_the_texts_it_cannot_match_without() {
+        let some = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        assert_eq!(literals(r"^Returncode (\d+)"), some(&["returncode "]));
+        assert_eq!(literals("(?:timed out|refused)"), some(&["refused", "timed out"]));
+        assert_eq!(literals(r"\w+ is DOWN"), some(&[" is down"]));
+        assert_eq!(literals(r"(?i)^job\b"), some(&["job"]));
+        for none in [r"\d+", "a|bcd", "", "(?:abc)?", r"\xff\xff\xff\xff", "^ok$", r"abc\n|\n\n\n\nx"] {
+            assert_eq!(literals(none), None, "{none}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_match_is_without_a_literal(pattern in "(\\(\\?i\\))?\\^?(([abX]|ab|X\\+|\\(ab\\|baX\\)|b\\*|\\.)){3,6}", text in "[abxABX\n]{0,12}") {
+            let regex = RegexBuilder::new(&pattern).multi_line(true).unicode(false).build().expect("a pattern");
+            if let (Some(literals), true) = (literals(&pattern), regex.is_match(text.as_bytes())) {
+                let text = text.to_ascii_lowercase();
+                prop_assert!(literals.iter().any(|literal| text.contains(literal.as_str())), "{literals:?}");
+            }
+        }
+    }
 }

@@ -19,6 +19,9 @@ pub struct Keys {
     pub keys: &'static [&'static str],
 }
 
+/// A name that has to be defined somewhere else, and where it is written.
+pub(super) type Named = (Mark, String);
+
 /// One map whose keys were checked against their table.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'n> {

@@ -6,7 +6,7 @@
 
 use super::model::{Scope, ThresholdRule};
 use super::overlap::{Steps, is_glob};
-use super::reader::{Checker, Fields, Keys};
+use super::reader::{Checker, Fields, Keys, Named};
 use super::settings::YEAR;
 use super::words::{SCOPE_WORDS, parse_scope};
 use super::yaml::{Mark, Node};
@@ -55,10 +55,7 @@ pub(super) fn read_types(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Vec<St
 /// The thresholds in the order in which a later one stands over an earlier one of equal rank: by source,
 /// within a source globs before whole names. Also where each names its failure type, for the check over
 /// the whole.
-pub(super) fn read(
-    c: &mut Checker<'_>,
-    top: &Fields<'_>,
-) -> Option<(Vec<ThresholdRule>, Vec<(Mark, String)>)> {
+pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<(Vec<ThresholdRule>, Vec<Named>)> {
     let node = c.need(top, "thresholds")?;
     let items = c.list(node, "thresholds")?;
     let mut rules: Vec<(Mark, ThresholdRule)> = Vec::new();
@@ -134,7 +131,7 @@ fn in_lower_case(scope: &Scope) -> Scope {
     }
 }
 
-fn threshold(c: &mut Checker<'_>, node: &Node, types: &mut Vec<(Mark, String)>) -> Option<ThresholdRule> {
+fn threshold(c: &mut Checker<'_>, node: &Node, types: &mut Vec<Named>) -> Option<ThresholdRule> {
     let f = c.fields(node, &THRESHOLD, "a threshold")?;
     let scope = match f.get("scope") {
         Some(node) => c.parsed(node, "scope", &SCOPE_WORDS, parse_scope),

@@ -6,12 +6,14 @@
 use super::layers::{FILES, Role, Source, merge, role};
 use super::mistake::{Mistake, nearest};
 use super::model::{Centers, FormatRule, Gates, Origin, RuleSet, Settings, Template, ThresholdRule};
-use super::reader::{Checker, Keys};
+use super::reader::{Checker, Keys, Named};
 use super::yaml::{self, Entry, Kind, Mark, Node};
 use super::{centers, format, gates, settings, thresholds};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
+/// Files of all layers.
+const MOST_FILES: usize = 20_000;
 /// Size of a settings file, in bytes.
 const MOST_SETTINGS: usize = 1 << 20;
 /// Size of a file of formats: two thousand rules fit.
@@ -55,6 +57,10 @@ static SITE: Keys = Keys {
 /// # Errors
 /// Every mistake found, in the order of sources, lines and columns; nothing is half compiled.
 pub fn compile(sources: &[Source]) -> Result<RuleSet, Vec<Mistake>> {
+    if let Some(source) = sources.get(MOST_FILES) {
+        let what = format!("more than {MOST_FILES} rule files");
+        return Err(vec![Mistake { file: source.file.clone(), line: 1, column: 1, what, hint: None }]);
+    }
     let files: Vec<String> = sources.iter().map(|source| source.file.clone()).collect();
     let mut c = Checker::new(&files);
     let mut settings = None;
@@ -238,7 +244,7 @@ fn read_formats(
     c: &mut Checker<'_>,
     sources: &[Source],
     files: &[(&str, u16)],
-    named: &mut Vec<(Mark, String)>,
+    named: &mut Vec<Named>,
 ) -> Vec<format::ReadFormat> {
     let mut formats = Vec::new();
     let mut last = first(0);
@@ -271,6 +277,7 @@ mod tests {
     use super::super::invalid::on_top;
     use super::super::model::{RelaySource, Seconds, Tls, TransportRule};
     use super::*;
+    use proptest::prelude::*;
 
     /// A rule set as text, without origins and digest, which name files.
     fn meaning(rules: &RuleSet) -> String {
@@ -419,6 +426,48 @@ mod tests {
         assert_eq!(plain.len(), 64);
         assert_eq!(digest(&[("alerts/x.samples.yaml", "samples: []")]), plain);
         assert_ne!(digest(&[("conf.d/x.yaml", "# a comment\n")]), plain);
+    }
+
+    /// The shipped base files and a format with everything, from which some lines are taken, doubled,
+    /// swapped or cut.
+    fn damaged() -> impl Strategy<Value = Vec<Source>> {
+        let edit = (0..4usize, any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..4u8);
+        prop::collection::vec(edit, 1..6).prop_map(|edits| {
+            let mut sources = on_top(&[("alerts/x.yaml", format::EVERYTHING)]);
+            for (file, line, other, how) in edits {
+                let mut lines: Vec<_> = sources[file].text.lines().map(str::to_owned).collect();
+                if lines.is_empty() {
+                    continue;
+                }
+                let (line, other) = (line.index(lines.len()), other.index(lines.len()));
+                match how {
+                    0 => drop(lines.remove(line)),
+                    1 => lines.insert(other, lines[line].clone()),
+                    2 => lines.swap(line, other),
+                    _ => {
+                        let half = lines[line].chars().count() / 2;
+                        lines[line] = lines[line].chars().take(half).collect();
+                    }
+                }
+                sources[file].text = lines.join("\n");
+            }
+            sources
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_rules_compile_or_are_told_where_they_are_wrong(sources in damaged()) {
+            if let Err(mistakes) = compile(&sources) {
+                prop_assert!(!mistakes.is_empty());
+                for mistake in mistakes {
+                    let source = sources.iter().find(|source| source.file == mistake.file);
+                    let lines = source.map_or(0, |source| source.text.lines().count());
+                    prop_assert!(mistake.line >= 1 && mistake.column >= 1, "{mistake}");
+                    prop_assert!(usize::try_from(mistake.line).is_ok_and(|line| line <= lines + 1), "{mistake}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub type Flaw = (Mark, String);
 pub fn read(text: &str, source: u16, flaws: &mut Vec<Flaw>) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder { events: Parser::new_from_str(text), source, flaws };
-    builder.document().unwrap_or_else(|Broken| None)
+    builder.document().unwrap_or(None)
 }
 
 /// The syntax error is already among the flaws; there is nothing more to read.

@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::rules::RuleSet;
-use crate::store::{Store, TicketRow, Tx};
+use crate::store::{OutboxState, TicketRow, Tx};
 use crate::ticket::{self, State};
 use crate::tracking;
 use jiff::Timestamp;
@@ -44,11 +44,12 @@ pub fn end(
     row.state = state;
     (row.ended, row.why, row.due) = (Some(by.now), Some(by.why.to_owned()), None);
     tx.keep_ticket(&row)?;
-    // Nobody needs what was never transmitted.
-    for mut mail in tx.store().outbox_of(row.id)?.into_iter().filter(|m| !told && m.next.is_some()) {
+    // Nobody needs what was never transmitted; a success elsewhere must not wake it.
+    for mut mail in tx.store().outbox_of(row.id)?.into_iter().filter(|m| m.state != OutboxState::Accepted) {
         mail.next = None;
-        mail.state = crate::store::OutboxState::Parked;
-        mail.reply = Some(format!("not sent: ticket {}", state.word()));
+        mail.state = OutboxState::Withdrawn;
+        let before = mail.reply.map(|r| format!("; before: {r}")).unwrap_or_default();
+        mail.reply = Some(format!("not sent: ticket {}{before}", state.word()));
         tx.keep_outbox(&mail)?;
     }
     let mut tracked = tx.tracking(&row.device, &row.failure)?;
@@ -75,17 +76,16 @@ pub fn end(
     Ok(true)
 }
 
-/// Takes a repair: resets the counts of all keys of a device, or of one ticket, and ends their tickets.
+/// Takes a repair inside a transaction, which the caller commits: resets the counts of all keys of a device, or of one ticket, and ends their tickets.
 ///
 /// Failed distributions stay: only a confirmed redistribution removes them.
 pub fn repair(
-    store: &Store,
+    tx: &Tx<'_>,
     rules: &RuleSet,
     device: &str,
     only: Option<&str>,
     by: By<'_>,
 ) -> Result<Vec<Repaired>, Error> {
-    let tx = store.begin()?;
     let mut done = Vec::new();
     for failure in tx.failures_of(device)? {
         if only.is_some_and(|wanted| wanted != failure) {
@@ -93,14 +93,14 @@ pub fn repair(
         }
         let mut row = tx.tracking(device, &failure)?;
         let (total, first) = (row.window.total, row.window.first);
-        let ticket = row.ticket.map(|id| store.ticket(id)).transpose()?.flatten();
+        let ticket = row.ticket.map(|id| tx.store().ticket(id)).transpose()?.flatten();
         if total == 0 && ticket.is_none() {
             continue;
         }
         let number = ticket.as_ref().map(|t| t.number.clone());
         match ticket.filter(|t| t.state.is_open()) {
             Some(open) => {
-                end(&tx, rules, open, State::Repaired, by, true)?;
+                end(tx, rules, open, State::Repaired, by, true)?;
             }
             None => {
                 tracking::reset_until(&mut row.window, by.at);
@@ -112,6 +112,5 @@ pub fn repair(
     }
     let detail = serde_json::json!({ "keys": done.len(), "why": by.why });
     tx.audit(by.now, by.who, "repaired", device, &detail)?;
-    tx.commit()?;
     Ok(done)
 }

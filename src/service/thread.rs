@@ -96,12 +96,20 @@ fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> R
     let rules = work.rules;
     let mut written = 0;
     let since = row.reminded.unwrap_or(row.crossed);
-    let reminder = row.last_joined.and_then(|last| ticket::reminder_due(since, last, &rules.settings.tickets));
+    let reminder =
+        row.last_joined.and_then(|last| ticket::reminder_due(since, last, &rules.settings.tickets));
     if let Some(at) = reminder.filter(|at| *at <= now) {
         let joined = records(tx.store().joined(row.id, None, Some(at), LISTED)?);
         row.reminders += 1;
         row.reminded = Some(at);
-        let letter = ticket::compose_reminder(&facts, &decision, &told_of(&row, &joined, tx, at)?, row.reminders, at, rules);
+        let letter = ticket::compose_reminder(
+            &facts,
+            &decision,
+            &told_of(&row, &joined, tx, at)?,
+            row.reminders,
+            at,
+            rules,
+        );
         tx.post(row.id, &row.number, &letter, row.reminders, now)?;
         written += 1;
     }
@@ -109,7 +117,14 @@ fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> R
         let joined = records(tx.store().joined(row.id, row.updated, Some(at), LISTED)?);
         if !joined.is_empty() {
             row.updates += 1;
-            let letter = ticket::compose_update(&facts, &decision, &told_of(&row, &joined, tx, at)?, row.updates, at, rules);
+            let letter = ticket::compose_update(
+                &facts,
+                &decision,
+                &told_of(&row, &joined, tx, at)?,
+                row.updates,
+                at,
+                rules,
+            );
             tx.post(row.id, &row.number, &letter, row.updates, now)?;
             written += 1;
         }

@@ -74,7 +74,8 @@ impl Tx<'_> {
             .db()
             .prepare_cached("SELECT id FROM mail WHERE arrival<?1 AND kept>0 AND id>=?2 ORDER BY id LIMIT ?3")
             .and_then(|mut s| {
-                s.query_map(params![raw.as_second(), self.purge_from()?, most as i64], |r| r.get(0))?.collect()
+                s.query_map(params![raw.as_second(), self.purge_from()?, most as i64], |r| r.get(0))?
+                    .collect()
             })
             .doing("find old raw mails")?;
         for id in &ids {
@@ -103,7 +104,9 @@ impl Tx<'_> {
         for (id, outcome, head, length, first, alerts) in &old {
             self.db()
                 .execute("DELETE FROM seen WHERE head=?1 AND length=?2 AND mail=?3", [head, length, id])
-                .and_then(|_| self.db().execute("DELETE FROM alert WHERE id>=?1 AND id<?2", [*first, first + alerts]))
+                .and_then(|_| {
+                    self.db().execute("DELETE FROM alert WHERE id>=?1 AND id<?2", [*first, first + alerts])
+                })
                 .and_then(|_| self.db().execute("DELETE FROM mail WHERE id=?1", [id]))
                 .doing("forget a mail")?;
             purged[*outcome as usize] += 1;
@@ -136,7 +139,13 @@ impl Store {
             .doing("read the audit record")?;
         rows.into_iter()
             .map(|(at, who, act, subject, detail)| {
-                Ok(AuditEntry { at: time(at), who, act, subject, detail: from_json("audit record", &detail)? })
+                Ok(AuditEntry {
+                    at: time(at),
+                    who,
+                    act,
+                    subject,
+                    detail: from_json("audit record", &detail)?,
+                })
             })
             .collect()
     }
@@ -151,6 +160,22 @@ impl Store {
 
     fn purged(&self) -> Result<[u64; 7], Error> {
         self.note("purged")?.map_or(Ok([0; 7]), |t| from_json("purge counts", &t))
+    }
+
+    /// Mails per outcome, in the order of [`Outcome::ALL`], purged ones included.
+    pub fn outcome_counts(&self) -> Result<[u64; 7], Error> {
+        let mut counts = self.purged()?;
+        let rows: Vec<(i64, i64)> = self
+            .connection
+            .prepare_cached("SELECT outcome,count(*) FROM mail GROUP BY outcome")
+            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
+            .doing("count mails")?;
+        for (outcome, n) in rows {
+            if let Some(sum) = counts.get_mut(outcome as usize) {
+                *sum += n as u64;
+            }
+        }
+        Ok(counts)
     }
 
     /// Adds everything up, in slices of ids so that no reader blocks a commit for long.

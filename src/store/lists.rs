@@ -7,8 +7,9 @@ use crate::alert::{ListEntry, Lists};
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Most near misses kept: a flood of invented names must not fill the disk.
 const MOST_NEAR_MISSES: i64 = 10_000;
@@ -36,8 +37,47 @@ pub struct ListRow {
     pub only: Vec<String>,
 }
 
+/// How one entry of a list differs from what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListChange {
+    Added,
+    Removed,
+    Changed,
+}
+
+/// What an import changes: how many, and the first names of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ListDiff {
+    pub added: ListNames,
+    pub removed: ListNames,
+    /// Another canonical name, or holding for others.
+    pub changed: ListNames,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ListNames {
+    pub count: u64,
+    /// The first ten.
+    pub first: Vec<String>,
+}
+
+impl ListDiff {
+    fn note(&mut self, change: ListChange, name: &str) {
+        const FIRST: usize = 10;
+        let names = match change {
+            ListChange::Added => &mut self.added,
+            ListChange::Removed => &mut self.removed,
+            ListChange::Changed => &mut self.changed,
+        };
+        names.count += 1;
+        if names.first.len() < FIRST {
+            names.first.push(name.to_owned());
+        }
+    }
+}
+
 /// An unknown node of a known domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NearMissRow {
     pub node: String,
     pub domain: String,
@@ -80,7 +120,8 @@ impl Lists for StoredLists<'_> {
         if let Some(known) = self.domains.borrow().get(domain) {
             return known.clone();
         }
-        let found = self.keep(self.store.list_entry("SELECT name,only_for FROM domain WHERE name=?1", domain));
+        let found =
+            self.keep(self.store.list_entry("SELECT name,only_for FROM domain WHERE name=?1", domain));
         self.domains.borrow_mut().insert(domain.to_owned(), found.clone());
         found
     }
@@ -143,8 +184,7 @@ impl Store {
             .filter_map(|(glob, canonical, only)| {
                 let matcher = GlobBuilder::new(&glob).case_insensitive(true).build().ok()?.compile_matcher();
                 Some(
-                    from_json("list entry", &only)
-                        .map(|only| (matcher, ListEntry { name: canonical, only })),
+                    from_json("list entry", &only).map(|only| (matcher, ListEntry { name: canonical, only })),
                 )
             })
             .collect()
@@ -172,22 +212,77 @@ impl Store {
             .doing("read the state of a list")
     }
 
-    /// All rows of a list, by name.
-    pub fn list_rows(&self, kind: ListKind) -> Result<Vec<ListRow>, Error> {
+    /// Rows of a list after `after`, by name, at most `most`.
+    pub fn list_rows(&self, kind: ListKind, after: &str, most: usize) -> Result<Vec<ListRow>, Error> {
+        let mut rows = Vec::new();
+        self.each_list_row(kind, after, most, |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// What replacing a list by these rows (sorted by name, each name once) would change.
+    pub fn diff_list(&self, kind: ListKind, rows: &[ListRow]) -> Result<ListDiff, Error> {
+        let mut diff = ListDiff::default();
+        self.compare_list(kind, rows, |change, name, _| diff.note(change, name))?;
+        Ok(diff)
+    }
+
+    /// Walks the stored list and `rows` side by side; of what differs tells the change, the name, and its
+    /// index in `rows` where it is there.
+    fn compare_list(
+        &self,
+        kind: ListKind,
+        rows: &[ListRow],
+        mut each: impl FnMut(ListChange, &str, Option<usize>),
+    ) -> Result<(), Error> {
+        debug_assert!(rows.is_sorted_by(|a, b| a.name < b.name), "sorted, each name once");
+        let mut next = 0;
+        self.each_list_row(kind, "", usize::MAX >> 1, |stored| {
+            while rows.get(next).is_some_and(|row| row.name < stored.name) {
+                each(ListChange::Added, &rows[next].name, Some(next));
+                next += 1;
+            }
+            match rows.get(next).filter(|row| row.name == stored.name) {
+                None => each(ListChange::Removed, &stored.name, None),
+                Some(row) => {
+                    if *row != stored {
+                        each(ListChange::Changed, &row.name, Some(next));
+                    }
+                    next += 1;
+                }
+            }
+            Ok(())
+        })?;
+        for (index, row) in rows.iter().enumerate().skip(next) {
+            each(ListChange::Added, &row.name, Some(index));
+        }
+        Ok(())
+    }
+
+    fn each_list_row(
+        &self,
+        kind: ListKind,
+        after: &str,
+        most: usize,
+        mut each: impl FnMut(ListRow) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let sql = match kind {
-            ListKind::Domains => "SELECT name,name,only_for FROM domain ORDER BY 1",
+            ListKind::Domains => "SELECT name,name,only_for FROM domain WHERE name>?1 ORDER BY 1 LIMIT ?2",
             ListKind::Nodes => {
-                "SELECT name,canonical,only_for FROM node UNION ALL SELECT glob,canonical,only_for FROM node_glob ORDER BY 1"
+                "SELECT name,canonical,only_for FROM node WHERE name>?1
+                 UNION ALL SELECT glob,canonical,only_for FROM node_glob WHERE glob>?1 ORDER BY 1 LIMIT ?2"
             }
         };
-        let rows: Vec<(String, String, String)> = self
-            .connection
-            .prepare(sql)
-            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect())
-            .doing("read a list")?;
-        rows.into_iter()
-            .map(|(name, canonical, only)| Ok(ListRow { name, canonical, only: from_json("list entry", &only)? }))
-            .collect()
+        let mut statement = self.connection.prepare_cached(sql).doing("read a list")?;
+        let mut rows = statement.query(params![after, most as i64]).doing("read a list")?;
+        while let Some(row) = rows.next().doing("read a list")? {
+            let get = |column| row.get::<_, String>(column).doing("read a list");
+            let only = from_json("list entry", &get(2)?)?;
+            each(ListRow { name: get(0)?, canonical: get(1)?, only })?;
+        }
+        Ok(())
     }
 
     /// Near misses, most mails first.
@@ -211,7 +306,8 @@ impl Store {
 }
 
 impl Tx<'_> {
-    /// Replaces a list by these rows: all or nothing. Rows that did not change are not written.
+    /// Replaces a list by these rows, sorted by name and each name once: all or nothing. Rows that did not
+    /// change are not written. Gives what changed.
     pub fn replace_list(
         &self,
         kind: ListKind,
@@ -219,27 +315,46 @@ impl Tx<'_> {
         digest: &str,
         origin: &str,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        let before: HashMap<String, ListRow> =
-            self.store.list_rows(kind)?.into_iter().map(|r| (r.name.clone(), r)).collect();
-        let names: HashSet<&str> = rows.iter().map(|r| r.name.as_str()).collect();
-        for gone in before.keys().filter(|n| !names.contains(n.as_str())) {
-            self.remove_list_row(kind, gone)?;
+    ) -> Result<ListDiff, Error> {
+        let mut diff = ListDiff::default();
+        let mut insert = Vec::new();
+        let mut remove = Vec::new();
+        self.store.compare_list(kind, rows, |change, name, index| {
+            diff.note(change, name);
+            match index {
+                Some(index) => insert.push(index),
+                None => remove.push(name.to_owned()),
+            }
+        })?;
+        for name in &remove {
+            self.remove_list_row(kind, name)?;
         }
-        for row in rows.iter().filter(|r| before.get(&r.name) != Some(r)) {
-            self.insert_list_row(kind, row)?;
+        for index in insert {
+            self.insert_list_row(kind, &rows[index])?;
         }
         self.db()
             .execute(
                 "INSERT OR REPLACE INTO list(kind,entries,digest,at,origin) VALUES(?1,?2,?3,?4,?5)",
                 params![kind.word(), rows.len() as i64, digest, now.as_second(), origin],
             )
-            .doing("write the state of a list")
-            .map(|_| ())
+            .doing("write the state of a list")?;
+        Ok(diff)
+    }
+
+    /// Takes one entry out of a list by hand (`nodes forget`). False where it was not in it.
+    pub fn drop_list_row(&self, kind: ListKind, name: &str) -> Result<bool, Error> {
+        let removed = self.remove_list_row(kind, name)?;
+        if removed {
+            self.db()
+                .execute("UPDATE list SET entries=entries-1, digest='' WHERE kind=?1", [kind.word()])
+                .doing("write the state of a list")?;
+        }
+        Ok(removed)
     }
 
     /// Adds one entry to a list by hand (`nodes accept`).
     pub fn add_list_row(&self, kind: ListKind, row: &ListRow, now: Timestamp) -> Result<(), Error> {
+        self.drop_list_row(kind, &row.name)?;
         self.insert_list_row(kind, row)?;
         self.db()
             .execute(
@@ -271,13 +386,13 @@ impl Tx<'_> {
         .map(|_| ())
     }
 
-    fn remove_list_row(&self, kind: ListKind, name: &str) -> Result<(), Error> {
+    fn remove_list_row(&self, kind: ListKind, name: &str) -> Result<bool, Error> {
         let sql = match kind {
             ListKind::Domains => "DELETE FROM domain WHERE name=?1",
             ListKind::Nodes if is_glob(name) => "DELETE FROM node_glob WHERE glob=?1",
             ListKind::Nodes => "DELETE FROM node WHERE name=?1",
         };
-        self.db().execute(sql, [name]).doing("remove a list entry").map(|_| ())
+        self.db().execute(sql, [name]).doing("remove a list entry").map(|n| n > 0)
     }
 
     /// Lists an unknown node of a known domain.
@@ -306,6 +421,9 @@ impl Tx<'_> {
 
     /// Forgets the near misses of a node that was accepted. Returns whether there were any.
     pub fn forget_near_miss(&self, node: &str) -> Result<bool, Error> {
-        self.db().execute("DELETE FROM near_miss WHERE node=?1", [node]).doing("forget a near miss").map(|n| n > 0)
+        self.db()
+            .execute("DELETE FROM near_miss WHERE node=?1", [node])
+            .doing("forget a near miss")
+            .map(|n| n > 0)
     }
 }

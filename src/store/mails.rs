@@ -6,6 +6,7 @@ use crate::mail::{Identity, RawMail};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 /// Plain bytes per stored chunk of a raw mail.
@@ -25,7 +26,7 @@ pub struct NewMail<'a> {
     pub event: Timestamp,
     pub length: u64,
     pub kept: u64,
-    pub digest: &'a [u8; 32],
+    pub digest: Option<&'a [u8; 32]>,
     pub sender: &'a str,
     pub subject: &'a str,
     pub place: &'a str,
@@ -43,7 +44,8 @@ pub struct MailRow {
     pub event: Timestamp,
     pub length: u64,
     pub kept: u64,
-    pub digest: [u8; 32],
+    /// SHA-256 of the whole message, where not all of it was kept.
+    pub digest: Option<[u8; 32]>,
     pub sender: String,
     pub subject: String,
     pub place: String,
@@ -55,11 +57,17 @@ pub struct MailRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Twin {
     None,
-    Same { mail: i64 },
+    Same {
+        mail: i64,
+    },
     /// A stored mail has the same headers and a longer body that begins with this one's.
-    PrefixOf { mail: i64 },
+    PrefixOf {
+        mail: i64,
+    },
     /// A stored mail has the same headers and a shorter body with which this one's begins.
-    Extends { mail: i64 },
+    Extends {
+        mail: i64,
+    },
 }
 
 /// What counting an alert said, kept with it.
@@ -153,12 +161,24 @@ pub struct FailedFilter {
     pub dismissed: bool,
 }
 
+thread_local! {
+    /// A compression context costs more to make than a mail to compress: one per thread.
+    static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    PACKER.with_borrow_mut(|packer| match packer {
+        Some(packer) => packer.compress(bytes),
+        None => packer.insert(zstd::bulk::Compressor::new(LEVEL)?).compress(bytes),
+    })
+}
+
 /// Compresses the kept bytes of a mail that is held in memory; None where it waits in a file.
 pub fn pack(raw: &RawMail) -> Option<Vec<u8>> {
     if raw.spill.is_some() || raw.head.len() > CHUNK {
         return None;
     }
-    zstd::bulk::compress(&raw.head, LEVEL).ok()
+    compress(&raw.head).ok()
 }
 
 fn slot(identity: &Identity) -> (i64, i64) {
@@ -201,8 +221,12 @@ impl Tx<'_> {
         let length = identity.body_length as i64;
         let others: Vec<(i64, i64)> = self
             .db()
-            .prepare_cached("SELECT length, mail FROM seen WHERE head=?1 AND length<>?2 ORDER BY length DESC LIMIT ?3")
-            .and_then(|mut s| s.query_map(params![head, length, TWINS], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
+            .prepare_cached(
+                "SELECT length, mail FROM seen WHERE head=?1 AND length<>?2 ORDER BY length DESC LIMIT ?3",
+            )
+            .and_then(|mut s| {
+                s.query_map(params![head, length, TWINS], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+            })
             .doing("look for copies")?;
         for (other, mail) in others {
             let Some(row) = self.store.mail(mail)? else { continue };
@@ -244,8 +268,11 @@ impl Tx<'_> {
 
     fn next(&self, sql: &str, known: &std::cell::Cell<i64>) -> Result<i64, Error> {
         if known.get() == 0 {
-            let highest: Option<i64> =
-                self.db().prepare_cached(sql).and_then(|mut s| s.query_row([], |r| r.get(0))).doing("find the last id")?;
+            let highest: Option<i64> = self
+                .db()
+                .prepare_cached(sql)
+                .and_then(|mut s| s.query_row([], |r| r.get(0)))
+                .doing("find the last id")?;
             known.set(highest.unwrap_or(0) + 1);
         }
         Ok(known.get())
@@ -304,7 +331,7 @@ impl Tx<'_> {
         let failed = || super::io_error("read the raw mail from", folder);
         for chunk in raw.chunks(CHUNK).map_err(failed())? {
             let chunk = chunk.map_err(failed())?;
-            let data = zstd::bulk::compress(&chunk, LEVEL).map_err(failed())?;
+            let data = compress(&chunk).map_err(failed())?;
             insert.execute(params![mail << 12 | part, data]).doing("store the raw mail")?;
             part += 1;
         }
@@ -472,11 +499,13 @@ pub(super) fn time(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-const MAIL: &str = "id,outcome,reason,arrival,event,length,kept,digest,sender,subject,place,first_alert,alerts";
+const MAIL: &str =
+    "id,outcome,reason,arrival,event,length,kept,digest,sender,subject,place,first_alert,alerts";
 const ALERT: &str = "id,mail,voided,counted,record,action";
-const FAILED: &str = "id,tool,server,job,recipient,package,device,upstream,failure,first,last,alert,dismissed";
+const FAILED: &str =
+    "id,tool,server,job,recipient,package,device,upstream,failure,first,last,alert,dismissed";
 
-type RawRow = (i64, i64, String, [i64; 4], Vec<u8>, [String; 3], i64, u32);
+type RawRow = (i64, i64, String, [i64; 4], Option<Vec<u8>>, [String; 3], i64, u32);
 
 fn read_mail(r: &Row<'_>) -> rusqlite::Result<RawRow> {
     Ok((
@@ -491,7 +520,9 @@ fn read_mail(r: &Row<'_>) -> rusqlite::Result<RawRow> {
     ))
 }
 
-fn mail_row((id, outcome, reason, numbers, digest, texts, first_alert, alerts): RawRow) -> Result<MailRow, Error> {
+fn mail_row(
+    (id, outcome, reason, numbers, digest, texts, first_alert, alerts): RawRow,
+) -> Result<MailRow, Error> {
     let [arrival, event, length, kept] = numbers;
     let [sender, subject, place] = texts;
     Ok(MailRow {
@@ -504,7 +535,7 @@ fn mail_row((id, outcome, reason, numbers, digest, texts, first_alert, alerts): 
         event: time(event),
         length: length as u64,
         kept: kept as u64,
-        digest: digest.try_into().unwrap_or([0; 32]),
+        digest: digest.and_then(|d| d.try_into().ok()),
         sender,
         subject,
         place,
@@ -570,8 +601,11 @@ impl Store {
             .connection
             .prepare(&sql)
             .and_then(|mut s| {
-                s.query_map(params![before, since.map_or(i64::MIN, |t| t.as_second()), most as i64], read_mail)?
-                    .collect()
+                s.query_map(
+                    params![before, since.map_or(i64::MIN, |t| t.as_second()), most as i64],
+                    read_mail,
+                )?
+                .collect()
             })
             .doing("list mails")?;
         rows.into_iter().map(mail_row).collect()

@@ -26,7 +26,7 @@ mod tickets;
 mod tracking;
 
 pub use audit::{AuditEntry, Balance};
-pub use lists::{ListKind, ListRow, NearMissRow, StoredLists};
+pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use mails::{
     AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, RawReader, Twin, pack,
 };
@@ -55,11 +55,17 @@ pub const BUSY: Duration = Duration::from_secs(45);
 pub enum Error {
     #[error("no state in {folder}: run `autoticket --state {folder} init`")]
     NoState { folder: PathBuf },
-    #[error("the database {path} is missing or empty while its install id {install} stands: restore it from a backup (README, Backup)")]
+    #[error(
+        "the database {path} is missing or empty while its install id {install} stands: restore it from a backup (README, Backup)"
+    )]
     Missing { path: PathBuf, install: String },
-    #[error("the database {path} belongs to install {found}, the folder to install {expected}: restore the one that belongs here")]
+    #[error(
+        "the database {path} belongs to install {found}, the folder to install {expected}: restore the one that belongs here"
+    )]
     ForeignInstall { path: PathBuf, found: String, expected: String },
-    #[error("the database {path} has version {found}, this autoticket knows {known}: run the newer autoticket")]
+    #[error(
+        "the database {path} has version {found}, this autoticket knows {known}: run the newer autoticket"
+    )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("{path} belongs to uid {owner}, this process runs as uid {uid}: sudo -u '#{owner}' autoticket …")]
     Owner { path: PathBuf, owner: u32, uid: u32 },
@@ -172,7 +178,8 @@ impl Store {
         let path = folder.join(DATABASE);
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE, Access::Write)?;
         private(&path, 0o600)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).doing("begin")?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).doing("begin")?;
         for step in schema::LADDER {
             transaction.execute_batch(step).doing("create the tables")?;
         }
@@ -204,8 +211,10 @@ impl Store {
     /// Brings an older database up to this version, after a backup beside it.
     fn climb(&self) -> Result<(), Error> {
         self.connection.execute_batch("BEGIN IMMEDIATE").doing("begin the upgrade")?;
-        let found: i64 =
-            self.connection.pragma_query_value(None, "user_version", |r| r.get(0)).doing("read the version")?;
+        let found: i64 = self
+            .connection
+            .pragma_query_value(None, "user_version", |r| r.get(0))
+            .doing("read the version")?;
         for step in &schema::LADDER[found.max(0) as usize..] {
             self.connection.execute_batch(step).doing("upgrade the tables")?;
         }
@@ -248,6 +257,22 @@ impl Store {
         backup.run_to_completion(1024, Duration::from_millis(5), None).doing("copy into the backup")
     }
 
+    /// What `doctor` asks of the file.
+    pub fn database_facts(&self) -> Result<DatabaseFacts, Error> {
+        let number = |pragma| -> Result<i64, Error> {
+            self.connection.pragma_query_value(None, pragma, |r| r.get(0)).doing("look at the database")
+        };
+        Ok(DatabaseFacts {
+            version: number("user_version")?,
+            known: schema::VERSION,
+            bytes: (number("page_count")? * number("page_size")?) as u64,
+            journal: self
+                .connection
+                .pragma_query_value(None, "journal_mode", |r| r.get(0))
+                .doing("look at the database")?,
+        })
+    }
+
     /// SQLite's own check of the file, bounded to its first ten complaints.
     pub fn quick_check(&self) -> Result<Vec<String>, Error> {
         let mut statement = self.connection.prepare("PRAGMA quick_check(10)").doing("check")?;
@@ -257,6 +282,17 @@ impl Store {
             .doing("check")?;
         Ok(lines.into_iter().filter(|l| l != "ok").collect())
     }
+}
+
+/// The database file as SQLite sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseFacts {
+    /// Version of its tables, and the one this program writes.
+    pub version: i64,
+    pub known: i64,
+    pub bytes: u64,
+    /// `wal` where somebody changed the file by hand; else what this connection uses.
+    pub journal: String,
 }
 
 /// One `BEGIN IMMEDIATE` transaction; rolled back unless committed.
@@ -343,17 +379,15 @@ fn private(path: &Path, mode: u32) -> Result<(), Error> {
 }
 
 fn connect(path: &Path, extra: OpenFlags, access: Access) -> Result<Connection, Error> {
-    let flags = match access {
-        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        _ => OpenFlags::SQLITE_OPEN_READ_WRITE,
-    };
-    let mut connection = Connection::open_with_flags(path, flags | extra | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .doing("open")?;
+    // For reading as well: what a killed writer left half done can only be rolled back by who may write.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let mut connection =
+        Connection::open_with_flags(path, flags | extra | OpenFlags::SQLITE_OPEN_NO_MUTEX).doing("open")?;
     connection.busy_handler(Some(wait_a_little)).doing("set the busy handler")?;
     connection.set_prepared_statement_cache_capacity(64);
     let journal = match access {
         Access::Rehearse => "PRAGMA journal_mode=MEMORY; PRAGMA cache_spill=OFF;",
-        Access::Read => "",
+        Access::Read => "PRAGMA query_only=ON;",
         Access::Write | Access::WriteMany => "PRAGMA journal_mode=PERSIST; PRAGMA synchronous=EXTRA;",
     };
     let cache = match access {

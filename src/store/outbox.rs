@@ -19,15 +19,18 @@ pub enum OutboxState {
     Refused,
     /// All transmissions of the schedule failed.
     Parked,
+    /// Its ticket ended before it was transmitted: nobody needs it.
+    Withdrawn,
 }
 
 impl OutboxState {
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             OutboxState::Due => "due",
             OutboxState::Accepted => "accepted",
             OutboxState::Refused => "refused",
             OutboxState::Parked => "parked",
+            OutboxState::Withdrawn => "withdrawn",
         }
     }
 }
@@ -65,6 +68,7 @@ fn read(r: &Row<'_>) -> rusqlite::Result<OutboxRow> {
             "accepted" => OutboxState::Accepted,
             "refused" => OutboxState::Refused,
             "parked" => OutboxState::Parked,
+            "withdrawn" => OutboxState::Withdrawn,
             _ => OutboxState::Due,
         },
         attempts: r.get(8)?,
@@ -137,7 +141,9 @@ impl Tx<'_> {
     pub fn keep_outbox(&self, row: &OutboxRow) -> Result<(), Error> {
         let second = |t: Option<Timestamp>| t.map(|t| t.as_second());
         self.db()
-            .prepare_cached("UPDATE outbox SET state=?2, attempts=?3, next=?4, ended=?5, reply=?6 WHERE id=?1")
+            .prepare_cached(
+                "UPDATE outbox SET state=?2, attempts=?3, next=?4, ended=?5, reply=?6 WHERE id=?1",
+            )
             .and_then(|mut s| {
                 s.execute(params![
                     row.id,

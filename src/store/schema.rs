@@ -24,7 +24,7 @@ CREATE TABLE mail(
   event INTEGER NOT NULL,
   length INTEGER NOT NULL,      -- of the whole message
   kept INTEGER NOT NULL,        -- bytes in `raw`; 0: none of its own (an exact duplicate, or purged)
-  digest BLOB NOT NULL,         -- SHA-256 of the whole message as received
+  digest BLOB,                  -- SHA-256 of the whole message, where not all of it was kept
   head INTEGER NOT NULL,        -- key into `seen`
   body_length INTEGER NOT NULL,
   first_alert INTEGER NOT NULL,
@@ -95,7 +95,7 @@ CREATE TABLE ticket_reply(ticket INTEGER NOT NULL, mail INTEGER NOT NULL, PRIMAR
 -- Message-IDs of everything sent, to recognise replies and bounces.
 CREATE TABLE message(id TEXT PRIMARY KEY, ticket INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
--- One row per mail and recipient. state: due accepted refused parked.
+-- One row per mail and recipient. state: due accepted refused parked withdrawn.
 CREATE TABLE outbox(
   id INTEGER PRIMARY KEY,
   ticket INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,

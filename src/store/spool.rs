@@ -65,11 +65,9 @@ pub fn accept(folder: &Path, raw: &RawMail, arrival: Timestamp) -> Result<PathBu
     let mut salt = 0u32;
     let (mut file, name) = loop {
         let micros = arrival.subsec_microsecond();
-        let whole = if raw.oversize {
-            format!(",L={},H={}", raw.length, super::hex::encode(&raw.digest))
-        } else {
-            String::new()
-        };
+        let whole = raw
+            .digest
+            .map_or_else(String::new, |d| format!(",L={},H={}", raw.length, super::hex::encode(&d)));
         let name = format!("{}.{micros:06}_{}_{salt}.0{whole}", arrival.as_second(), std::process::id());
         let path = tmp.join(&name);
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
@@ -121,6 +119,11 @@ pub fn waiting(folder: &Path, most: usize) -> Result<Vec<Spooled>, Error> {
 /// How many mails wait; nothing is sorted or parsed.
 pub fn count(folder: &Path) -> u64 {
     fs::read_dir(folder.join("spool/new")).map_or(0, |d| d.filter(|e| e.is_ok()).count() as u64)
+}
+
+/// How many mails stand in `spool/quarantine`.
+pub fn set_aside(folder: &Path) -> u64 {
+    fs::read_dir(folder.join("spool/quarantine")).map_or(0, |d| d.filter(|e| e.is_ok()).count() as u64)
 }
 
 fn parse(path: &Path) -> Option<Spooled> {

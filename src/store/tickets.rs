@@ -382,6 +382,17 @@ impl Store {
             .map(|n| n as u64)
     }
 
+    /// How many replies to tickets arrived since then.
+    pub fn reply_count(&self, since: Timestamp) -> Result<u64, Error> {
+        self.connection
+            .prepare_cached(
+                "SELECT count(*) FROM ticket_reply JOIN mail ON mail.id=ticket_reply.mail WHERE arrival>=?1",
+            )
+            .and_then(|mut s| s.query_row([since.as_second()], |r| r.get::<_, i64>(0)))
+            .doing("count replies")
+            .map(|n| n as u64)
+    }
+
     /// Mails that reply to a ticket.
     pub fn replies(&self, ticket: i64) -> Result<Vec<i64>, Error> {
         self.connection

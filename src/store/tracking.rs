@@ -100,7 +100,9 @@ impl Tx<'_> {
         }
         let row = self
             .db()
-            .prepare_cached("SELECT total,first,last,recent,ticket FROM tracking WHERE device=?1 AND failure=?2")
+            .prepare_cached(
+                "SELECT total,first,last,recent,ticket FROM tracking WHERE device=?1 AND failure=?2",
+            )
             .and_then(|mut s| s.query_row([device, failure], read).optional())
             .doing("read a tracking record")?
             .unwrap_or_default();

@@ -37,7 +37,10 @@ fn mails_with_a_final_recipient_are_counted_by_the_recipients_host() {
             };
             assert_eq!(by_rule.is_empty(), recipients.is_empty(), "{folder}/{name}: {found:?}\n{status}");
             for record in by_rule {
-                assert!(recipients.iter().any(|value| value.contains(&format!("@{}", record.device))), "{folder}/{name}: {record:?}");
+                assert!(
+                    recipients.iter().any(|value| value.contains(&format!("@{}", record.device))),
+                    "{folder}/{name}: {record:?}"
+                );
             }
             assert!(folder != "not" || by_rule.is_empty(), "{folder}/{name}");
             counted += usize::from(!by_rule.is_empty());

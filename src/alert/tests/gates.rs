@@ -44,11 +44,16 @@ fn ask(rules: &RuleSet, mail: &Mail) -> Judgement {
 #[test]
 fn a_mail_that_passes_every_gate_is_counted() {
     let judged = ask(&rules(vec![format()]), &alert());
-    let reason =
-        Reason::Counted { format: "simple".into(), origin: "alerts/simple.yaml:1".into(), alerts: 1, refused: 0 };
+    let reason = Reason::Counted {
+        format: "simple".into(),
+        origin: "alerts/simple.yaml:1".into(),
+        alerts: 1,
+        refused: 0,
+    };
     assert_eq!((judged.outcome, judged.reason), (Outcome::Counted, reason));
     assert_eq!(judged.records[0].device, "node7");
-    let gates: Vec<(&str, bool)> = judged.steps.iter().map(|step| (step.gate.as_str(), step.passed)).collect();
+    let gates: Vec<(&str, bool)> =
+        judged.steps.iter().map(|step| (step.gate.as_str(), step.passed)).collect();
     let passed = ["own", "bounds", "authentication", "domain", "subject", "node", "format", "record"];
     assert_eq!(gates, passed.map(|gate| (gate, true)));
     assert_eq!(judged.steps[2].text, "switched off");
@@ -73,16 +78,20 @@ fn the_domain_is_asked_at_the_depth_of_the_rule() {
 
 #[test]
 fn an_unlisted_domain_names_itself_and_the_list() {
-    let judged = ask(&rules(vec![format()]), &Mail { from: mail("dm@is38.evil-acme.com", "", "").from, ..alert() });
-    let reason =
-        Reason::DomainUnlisted { domain: "is38.evil-acme.com".into(), origin: "domain list (2 entries)".into() };
+    let judged =
+        ask(&rules(vec![format()]), &Mail { from: mail("dm@is38.evil-acme.com", "", "").from, ..alert() });
+    let reason = Reason::DomainUnlisted {
+        domain: "is38.evil-acme.com".into(),
+        origin: "domain list (2 entries)".into(),
+    };
     assert_eq!((judged.outcome, judged.reason, judged.near_miss), (Outcome::Rejected, reason, None));
     assert_eq!(judged.steps.last().map(|step| (step.gate.as_str(), step.passed)), Some(("domain", false)));
 }
 
 #[test]
 fn an_unknown_node_of_a_known_domain_is_a_near_miss() {
-    let judged = ask(&rules(vec![format()]), &Mail { from: mail("dm@is99.acme.com", "", "").from, ..alert() });
+    let judged =
+        ask(&rules(vec![format()]), &Mail { from: mail("dm@is99.acme.com", "", "").from, ..alert() });
     assert_eq!(judged.outcome, Outcome::Rejected);
     assert_eq!(judged.reason.gate(), "node");
     assert_eq!(judged.near_miss, Some(NearMiss { node: "is99".into(), domain: "is99.acme.com".into() }));
@@ -119,7 +128,9 @@ fn each_gate_can_be_switched_off() {
 fn narrowed_lists_are_asked_for_each_record() {
     let rules = rules(vec![format()]);
     let from_lab = |body: &str| ask(&rules, &mail("dm@lab1.lab.example", "failed", body));
-    let mixed = from_lab("Device: node1\nPackage: JRE-1\nDevice: node2\nPackage: tex\nDevice: node3\nJob: S-1\nDevice: node4\nPackage: pkg-x\nDevice: node5\n");
+    let mixed = from_lab(
+        "Device: node1\nPackage: JRE-1\nDevice: node2\nPackage: tex\nDevice: node3\nJob: S-1\nDevice: node4\nPackage: pkg-x\nDevice: node5\n",
+    );
     assert_eq!(mixed.outcome, Outcome::Counted);
     let refused: Vec<bool> = mixed.records.iter().map(|record| record.refused.is_some()).collect();
     assert_eq!(refused, [false, true, false, false, true]);
@@ -142,9 +153,11 @@ fn authentication_is_demanded_where_the_rules_say_so() {
     let mut rules = rules(vec![format()]);
     rules.gates.authentication.enabled = true;
     assert_eq!(ask(&rules, &alert()).reason.gate(), "authentication");
-    let passed = with_header(alert(), "Authentication-Results", "mx.acme.example; dkim=pass header.d=acme.com");
+    let passed =
+        with_header(alert(), "Authentication-Results", "mx.acme.example; dkim=pass header.d=acme.com");
     assert_eq!(ask(&rules, &passed).outcome, Outcome::Counted);
-    let stranger = with_header(alert(), "Authentication-Results", "mx.evil.example; dkim=pass header.d=acme.com");
+    let stranger =
+        with_header(alert(), "Authentication-Results", "mx.evil.example; dkim=pass header.d=acme.com");
     assert_eq!(ask(&rules, &stranger).reason.gate(), "authentication");
     rules.settings.identity.authserv_id = None;
     assert_eq!(ask(&rules, &passed).reason.gate(), "authentication");
@@ -197,8 +210,12 @@ fn what_cannot_be_read_is_quarantined_with_its_reason() {
     let deep_but_clear = Mail { notes: vec![Note::TooDeep], ..alert() };
     assert_eq!(ask(&rules, &deep_but_clear).outcome, Outcome::Counted);
     let without_device = mail("dm@is38.acme.com", "failed", "Device: \n");
-    let reason = Reason::FormatWithoutDevice { format: "simple".into(), origin: "alerts/simple.yaml:1".into() };
-    assert_eq!((ask(&rules, &without_device).outcome, ask(&rules, &without_device).reason), (Outcome::Quarantined, reason));
+    let reason =
+        Reason::FormatWithoutDevice { format: "simple".into(), origin: "alerts/simple.yaml:1".into() };
+    assert_eq!(
+        (ask(&rules, &without_device).outcome, ask(&rules, &without_device).reason),
+        (Outcome::Quarantined, reason)
+    );
 }
 
 #[test]
@@ -206,16 +223,25 @@ fn too_many_alerts_are_quarantined_whole() {
     let many = mail("dm@is38.acme.com", "failed", &"Device: node7\n".repeat(10_001));
     let judged = ask(&rules(vec![format()]), &many);
     assert_eq!(judged.outcome, Outcome::Quarantined);
-    assert_eq!(judged.reason.text(), "cannot be understood: more than 10000 alerts in one mail by format simple");
+    assert_eq!(
+        judged.reason.text(),
+        "cannot be understood: more than 10000 alerts in one mail by format simple"
+    );
 }
 
 #[test]
 fn an_unrecognised_mail_names_the_nearest_rule() {
-    let near = FormatRule { when: vec![contains(Place::Subject, "failed"), contains(Place::Body, "xyz")], ..rule("near") };
+    let near = FormatRule {
+        when: vec![contains(Place::Subject, "failed"), contains(Place::Body, "xyz")],
+        ..rule("near")
+    };
     let far = FormatRule { when: vec![contains(Place::Subject, "other")], ..rule("far") };
     let judged = ask(&rules(vec![far, near]), &alert());
     let nearest = Some("near (alerts/near.yaml:1) wants body to hold `xyz`".to_owned());
-    assert_eq!((judged.outcome, judged.reason), (Outcome::Unrecognised, Reason::NoFormat { tried: 2, nearest }));
+    assert_eq!(
+        (judged.outcome, judged.reason),
+        (Outcome::Unrecognised, Reason::NoFormat { tried: 2, nearest })
+    );
 }
 
 #[test]

@@ -59,7 +59,9 @@ const FORGED: [&str; 40] = [
 fn no_forged_sender_passes_for_a_listed_source() {
     let rules = shipped();
     for from in FORGED {
-        let mail = format!("{from}\nSubject: x\nDate: Mon, 2 Mar 2026 10:00:00 +0000\n\nautoticket-alert: 1\nDevice: node7\n");
+        let mail = format!(
+            "{from}\nSubject: x\nDate: Mon, 2 Mar 2026 10:00:00 +0000\n\nautoticket-alert: 1\nDevice: node7\n"
+        );
         let judged = judge(&rules, &lists(), &parsed(mail.as_bytes()));
         assert_eq!(judged.outcome, Outcome::Rejected, "{from:?}: {:?}", judged.reason);
         assert_eq!(judged.reason.gate(), "domain", "{from:?}: {:?}", judged.reason);
@@ -70,9 +72,12 @@ fn no_forged_sender_passes_for_a_listed_source() {
 
 /// Devices of a native alert whose `Detail:` is followed by these lines.
 fn devices(lines: &str) -> Vec<String> {
-    let mail = format!("From: dm@is38.acme.example\nSubject: x\n\nautoticket-alert: 1\nDetail: log\n{lines}\nDevice: node7\n");
+    let mail = format!(
+        "From: dm@is38.acme.example\nSubject: x\n\nautoticket-alert: 1\nDetail: log\n{lines}\nDevice: node7\n"
+    );
     let rules = shipped();
-    match Engine::new(&rules, Effort::OneMail).recognise(&parsed(mail.as_bytes()), at("2026-03-02T10:00:00Z")) {
+    match Engine::new(&rules, Effort::OneMail).recognise(&parsed(mail.as_bytes()), at("2026-03-02T10:00:00Z"))
+    {
         Found::Records { failures, .. } => failures.into_iter().map(|record| record.device).collect(),
         other => panic!("{other:?}"),
     }
@@ -103,7 +108,8 @@ fn values_stay_on_one_line_and_within_bounds() {
     let mail = format!(
         "From: dm@is38.acme.example\nSubject: =?utf-8?q?x=0D=0ABcc=3A_evil?=\n\nautoticket-alert: 1\nDevice: {long}\nPackage: a\u{1b}[2Jb\nJob: j\u{0}\nDetail: {long}{long}{long}\n"
     );
-    let found = Engine::new(&rules, Effort::OneMail).recognise(&parsed(mail.as_bytes()), at("2026-03-02T10:00:00Z"));
+    let found =
+        Engine::new(&rules, Effort::OneMail).recognise(&parsed(mail.as_bytes()), at("2026-03-02T10:00:00Z"));
     let Found::Records { failures, .. } = found else { panic!("{found:?}") };
     let record = &failures[0];
     assert_eq!(record.device, "é".repeat(128));

@@ -1,0 +1,288 @@
+//! `man`: the manual page, made from the command line itself and the sections below.
+//!
+//! One page holds every command with its options. `man/autoticket.1` is this page, committed; a test
+//! compares both.
+
+use super::show::Out;
+use super::{Exit, Failure, Globals, exit};
+use clap::{Arg, Command};
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Print the manual page autoticket(1)
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Write it as autoticket.1 into this folder
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
+}
+
+pub(super) fn run(_: &Globals, args: Args) -> Result<Exit, Failure> {
+    let page = page().map_err(|e| Failure::new(Exit::Io, e))?;
+    match args.write {
+        Some(folder) => write(&folder, "autoticket.1", &page)?,
+        None => Out::new().bytes(&page),
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a generated document.
+pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let path = folder.join(name);
+    fs::create_dir_all(folder).and_then(|()| fs::write(&path, bytes)).map_err(|e| {
+        Failure::new(Exit::Io, anyhow::Error::new(e).context(format!("write {}", path.display())))
+    })
+}
+
+const DESCRIPTION: &[&str] = &[
+    "Organisations push software to fleets through intermediate distribution servers. When a rollout fails, \
+     error alerts arrive by mail. A mail pipeline runs \\fBautoticket ingest\\fR once per mail: the alert is \
+     validated by the sender's domain, the subject and the node, read by a format rule, and counted per device \
+     and failure type. When a threshold is met, one job ticket goes to the maintenance center responsible; \
+     further alerts join it while it is open.",
+    "\\fBingest\\fR commits and returns. \\fBautoticket run\\fR stays up and does the slow work: it judges \
+     tickets, transmits them, writes update and reminder mails, watches Maildirs and refreshes lists. Where it \
+     does not stay up, a timer runs \\fBautoticket flush\\fR. \\fBautoticket status\\fR says loudly when nobody does.",
+    "Every mail ends in exactly one outcome: \\fBcounted\\fR, \\fBduplicate\\fR, \\fBrejected\\fR, \
+     \\fBunrecognised\\fR, \\fBquarantined\\fR, \\fBrepair\\fR (recovery notices and replies to tickets) or \
+     \\fBown\\fR (our own tickets coming back). \\fBautoticket audit\\fR proves the sum, \\fBautoticket explain\\fR \
+     the reason of each.",
+    "Every command that reads prints JSON with \\fB--json\\fR, one object per line with a \\fBschema\\fR. Every \
+     command that acts has \\fB--dry-run\\fR. Times are RFC 3339, dates, spans that count back from now \
+     (\\fB7d\\fR, \\fB90m\\fR), \\fByesterday\\fR or \\fBlast week\\fR.",
+];
+
+const INGEST_STATUS: &str = "\\fBingest\\fR under a mail system ends with 0 or 75 only: any other status would \
+    bounce the mail. With 75, the first line on standard output is \\fB4.3.0 autoticket: …\\fR and nothing was kept. \
+    With \\fB--strict\\fR it uses the table as well.";
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "/etc/autoticket",
+        "Rules: autoticket.yaml, thresholds.yaml, centers.yaml, alerts/, conf.d/, templates/, lists/. See autoticket-rules(5).",
+    ),
+    ("/var/lib/autoticket", "State, unless the rules or --state name another folder."),
+    ("autoticket.db, autoticket.db-journal", "The database and its journal; both belong together."),
+    ("install-id", "Which database belongs here. While it stands, a missing database is never made anew."),
+    ("spool/new", "Mails that could not enter the database; the next ingest, flush or run takes them up."),
+    ("spool/quarantine", "Mails that killed three runs; nothing touches them."),
+    ("outgoing", "Tickets of the file transport, the default."),
+    ("rules.cache", "Compiled rules; may be deleted at any time."),
+];
+
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("AUTOTICKET_RULES", "Folder of rules, where --rules is not given."),
+    ("AUTOTICKET_STATE", "State folder, where --state is not given."),
+    ("CREDENTIALS_DIRECTORY", "Where a credential named without a path is looked up; set by systemd(1)."),
+    ("SUDO_USER, LOGNAME, USER", "Who is named in the audit record."),
+    ("TZ", "Zone of the times shown on a terminal; tickets use the zone of their center, JSON uses UTC."),
+];
+
+const EXAMPLES: &[(&str, &[&str])] = &[
+    (
+        "Make rules and state, and tell which domains and nodes are believed:",
+        &[
+            "autoticket --rules /etc/autoticket init",
+            "autoticket domains import domains.txt",
+            "autoticket nodes import nodes.csv",
+        ],
+    ),
+    (
+        "Take in a mail as a mail system does, and a mailbox by hand, transmitting tickets at once:",
+        &["autoticket ingest < alert.eml", "autoticket ingest --flush /var/mail/alerts"],
+    ),
+    (
+        "Why was this mail rejected? Mend the rule, then judge again what was rejected since yesterday:",
+        &[
+            "autoticket explain alert.eml",
+            "autoticket rules test alert.eml",
+            "autoticket mail retry --since yesterday",
+        ],
+    ),
+    ("A server was repaired at two o'clock:", &["autoticket repaired is38 --at '2026-03-12 14:00'"]),
+];
+
+/// The page as roff.
+pub(super) fn page() -> io::Result<Vec<u8>> {
+    let mut command = super::command();
+    command.build();
+    let man = Man::new(command.clone()).manual("autoticket manual");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    section(&mut page, "DESCRIPTION")?;
+    for text in DESCRIPTION {
+        raw(&mut page, &format!(".PP\n{text}\n"))?;
+    }
+    section(&mut page, "GLOBAL OPTIONS")?;
+    raw(&mut page, ".PP\nThey may stand before or after the command.\n")?;
+    options(&mut page, command.get_arguments().filter(|a| is_shown(a)))?;
+    section(&mut page, "COMMANDS")?;
+    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+        subcommand(&mut page, "autoticket", sub)?;
+    }
+    status(&mut page)?;
+    tagged(&mut page, "FILES", FILES)?;
+    tagged(&mut page, "ENVIRONMENT", ENVIRONMENT)?;
+    examples(&mut page)?;
+    section(&mut page, "SEE ALSO")?;
+    raw(&mut page, ".PP\n\\fBautoticket-rules\\fR(5), \\fBpipe\\fR(8postfix), \\fBsystemd.timer\\fR(5)\n")?;
+    Ok(page)
+}
+
+fn raw(page: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    // A hyphen that may be typed stays a hyphen.
+    page.extend_from_slice(text.replace("--", "\\-\\-").replace('…', "\\[u2026]").as_bytes());
+    Ok(())
+}
+
+fn section(page: &mut Vec<u8>, title: &str) -> io::Result<()> {
+    Roff::default().control("SH", [title]).to_writer(page)
+}
+
+fn is_shown(arg: &Arg) -> bool {
+    !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str())
+}
+
+/// A command, then those below it.
+fn subcommand(page: &mut Vec<u8>, above: &str, command: &Command) -> io::Result<()> {
+    let name = format!("{above} {}", command.get_name());
+    let own: Vec<&Arg> = command.get_arguments().filter(|a| is_shown(a) && !a.is_global_set()).collect();
+    let mut roff = Roff::default();
+    roff.control("SS", [name.as_str()]);
+    if !command.is_subcommand_required_set() {
+        roff.text(synopsis(&name, &own));
+    }
+    let about = command.get_long_about().or_else(|| command.get_about());
+    for paragraph in about.map(ToString::to_string).unwrap_or_default().split("\n\n") {
+        roff.control("PP", []).text([roman(sentence(paragraph))]);
+    }
+    roff.to_writer(page)?;
+    options(page, own.into_iter())?;
+    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+        subcommand(page, &name, sub)?;
+    }
+    Ok(())
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', ':']) || text.is_empty() { text.to_owned() } else { format!("{text}.") }
+}
+
+fn synopsis(name: &str, arguments: &[&Arg]) -> Vec<Inline> {
+    let mut line = vec![bold(name)];
+    if arguments.iter().any(|a| !a.is_positional()) {
+        line.push(roman(" [options]"));
+    }
+    for argument in arguments.iter().filter(|a| a.is_positional()) {
+        let value =
+            argument.get_value_names().map_or_else(|| argument.get_id().to_string(), |names| names.join(" "));
+        let many = argument.get_num_args().is_some_and(|n| n.max_values() > 1);
+        let dots = if many { " ..." } else { "" };
+        line.push(roman(if argument.is_required_set() { " " } else { " [" }));
+        line.push(italic(format!("{value}{dots}")));
+        line.push(roman(if argument.is_required_set() { "" } else { "]" }));
+    }
+    line
+}
+
+fn options<'a>(page: &mut Vec<u8>, arguments: impl Iterator<Item = &'a Arg>) -> io::Result<()> {
+    for argument in arguments {
+        let value = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
+        let head = match argument.get_long() {
+            Some(long) if argument.get_action().takes_values() => {
+                vec![bold(format!("--{long}")), roman(" "), italic(value)]
+            }
+            Some(long) => vec![bold(format!("--{long}"))],
+            None => vec![italic(value)],
+        };
+        let mut text = argument
+            .get_long_help()
+            .or_else(|| argument.get_help())
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let possible: Vec<String> =
+            argument.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
+        if !possible.is_empty() && argument.get_action().takes_values() {
+            text.push_str(&format!(" [one of {}]", possible.join(", ")));
+        }
+        let default: Vec<_> = argument.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
+        if argument.get_action().takes_values() && default.iter().any(|d| !d.is_empty()) {
+            text.push_str(&format!(" [default: {}]", default.join(" ")));
+        }
+        Roff::default().control("TP", []).text(head).text([roman(sentence(&text))]).to_writer(page)?;
+    }
+    Ok(())
+}
+
+fn status(page: &mut Vec<u8>) -> io::Result<()> {
+    section(page, "EXIT STATUS")?;
+    for (_, code, meaning) in exit::TABLE {
+        Roff::default()
+            .control("TP", [])
+            .text([bold(code.to_string())])
+            .text([roman(sentence(meaning))])
+            .to_writer(page)?;
+    }
+    raw(page, &format!(".PP\n{INGEST_STATUS}\n"))
+}
+
+fn tagged(page: &mut Vec<u8>, title: &str, entries: &[(&str, &str)]) -> io::Result<()> {
+    section(page, title)?;
+    for (name, text) in entries {
+        Roff::default().control("TP", []).text([bold(*name)]).text([roman(*text)]).to_writer(page)?;
+    }
+    Ok(())
+}
+
+fn examples(page: &mut Vec<u8>) -> io::Result<()> {
+    section(page, "EXAMPLES")?;
+    for (text, lines) in EXAMPLES {
+        let mut roff = Roff::default();
+        roff.control("PP", []).text([roman(*text)]).control("PP", []).control("RS", ["4"]).control("nf", []);
+        for line in *lines {
+            roff.text([roman(*line)]);
+        }
+        roff.control("fi", []).control("RE", []);
+        roff.to_writer(page)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_page_is_that_of_this_command_line() {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man/autoticket.1");
+        let committed = fs::read_to_string(&path).expect("written by `make man`");
+        let made = String::from_utf8(page().expect("a page")).expect("UTF-8");
+        assert_eq!(committed, made, "make man");
+    }
+
+    #[test]
+    fn every_command_option_and_exit_status_is_in_the_page() {
+        let made = String::from_utf8(page().expect("a page")).expect("UTF-8").replace("\\-", "-");
+        fn each(command: &Command, name: &str, page: &str) {
+            assert!(page.contains(&format!(".SS \"{name}\"")) || !name.contains(' '), "{name}");
+            for long in command.get_arguments().filter(|a| is_shown(a)).filter_map(Arg::get_long) {
+                assert!(page.contains(&format!("\\fB--{long}\\fR")), "{name} --{long}");
+            }
+            for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+                each(sub, &format!("{name} {}", sub.get_name()), page);
+            }
+        }
+        let mut command = crate::cli::command();
+        command.build();
+        each(&command, "autoticket", &made);
+        for (_, code, meaning) in exit::TABLE {
+            assert!(made.contains(&format!("\\fB{code}\\fR\n{meaning}")), "{code}");
+        }
+    }
+}
