@@ -89,7 +89,7 @@ impl<'r> Formats<'r> {
             let blocks = blocks::blocks(mail, rule.repeat.as_ref(), patterns);
             let conditions = rule.when.iter().map(|condition| {
                 let held = if rule.repeat.is_some() && condition.place == Place::Block {
-                    blocks.iter().any(|block| block_holds(condition, rule, mail, block, patterns))
+                    blocks.iter().any(|block| block_holds(condition, block, patterns))
                 } else {
                     holds(condition, patterns, || places::texts(mail, &condition.place, None))
                 };
