@@ -8,7 +8,7 @@ RELEASE := target/$(TARGET)/release/autoticket
 PERF ?= ../shared/perf
 SEED ?= 1
 # The fixtures tell of this day; the clock stands still, so every demo writes the same bytes.
-DEMO_NOW := 2026-03-12T18:00:00Z
+DEMO_NOW := 2026-03-04T12:00:00Z
 POINTS ?= 20000
 TRIALS ?= 100
 FUZZ_SECONDS ?= 1200
@@ -38,7 +38,7 @@ demo: deps ## builds it and runs the main job on a failed rollout of some forty 
 	$(RELEASE) --rules demo-out/rules init --install-id demo
 	$(RELEASE) domains import fixtures/rollout/domains.txt
 	$(RELEASE) nodes import fixtures/rollout/nodes.csv
-	$(RELEASE) --now $(DEMO_NOW) ingest fixtures/rollout/mails --flush
+	$(RELEASE) --now $(DEMO_NOW) ingest fixtures/rollout/*.eml --flush
 	$(RELEASE) --now $(DEMO_NOW) audit
 	$(RELEASE) --now $(DEMO_NOW) ticket list
 	@echo "The tickets, as their maintenance centers get them, are in demo-out/state/outgoing"

@@ -197,7 +197,7 @@ fn raw(store: &Store, row: &MailRow) -> Result<Exit, Failure> {
     }
     let mut out = Out::new();
     let terminal = io::stdout().is_terminal();
-    let mut reader = store.raw(row.id);
+    let mut reader = store.raw(row.id)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         let n = reader.read(&mut buffer).map_err(|e| {

@@ -154,3 +154,29 @@ fn ingest_alone(arguments: &[OsString]) -> Option<Vec<OsString>> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_own_names(command: &clap::Command, globals: &[String]) {
+        for argument in command.get_arguments().filter(|a| !a.is_global_set()) {
+            let id = argument.get_id().as_str();
+            assert!(
+                !globals.iter().any(|g| g == id),
+                "{}: `{id}` hides the global option",
+                command.get_name()
+            );
+        }
+        command.get_subcommands().for_each(|inner| assert_own_names(inner, globals));
+    }
+
+    #[test]
+    fn no_command_has_an_option_with_the_name_of_a_global_one() {
+        let command = command();
+        let globals: Vec<_> =
+            command.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().to_string()).collect();
+        assert!(globals.iter().any(|g| g == "state"));
+        command.get_subcommands().for_each(|inner| assert_own_names(inner, &globals));
+    }
+}

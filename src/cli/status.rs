@@ -170,7 +170,7 @@ fn findings(work: &Work, rules: Option<String>, now: Timestamp) -> Vec<String> {
     };
     say(
         work.parked,
-        "parked: all transmissions failed; autoticket ticket list --state parked, then ticket resend NUMBER",
+        "parked: all transmissions failed; autoticket ticket list --in parked, then ticket resend NUMBER",
     );
     say(
         work.refused,

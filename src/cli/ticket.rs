@@ -30,10 +30,10 @@ enum Act {
 #[derive(Debug, clap::Args)]
 struct ListArgs {
     /// Only tickets in this state; repeat for more
-    #[arg(long, value_parser = states())]
-    state: Vec<State>,
+    #[arg(long = "in", value_name = "STATE", value_parser = states())]
+    within: Vec<State>,
     /// Only open tickets
-    #[arg(long, conflicts_with = "state")]
+    #[arg(long, conflicts_with = "within")]
     open: bool,
     /// Only tickets of this device
     #[arg(long, value_name = "NAME")]
@@ -159,7 +159,7 @@ fn list(globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
     let since = show::point("--since", args.since.as_deref(), globals.now()?)?;
     let device = args.device.as_deref().map(crate::alert::name::normal);
     let open: Vec<State> = State::ALL.into_iter().filter(|s| s.is_open()).collect();
-    let states = if args.open { &open } else { &args.state };
+    let states = if args.open { &open } else { &args.within };
     let store = globals.store(Access::Read)?;
     let rows = store.tickets(states, device.as_deref(), since, show::limit(args.limit))?;
     let mut out = Out::new();

@@ -149,9 +149,8 @@ class Share:
         written = b"\n".join(path.read_bytes() for path in self.at.outgoing())
         tickets = self.at.tickets()
         for name in self.owed["counted"]:
-            states = [state for text, state in tickets if f'"{name}"' in text]
-            if states != ["sent"]:
-                wrong.setdefault(name, f"its tickets are {states}")
+            if tickets.get(name) != ["sent"]:
+                wrong.setdefault(name, f"its tickets are {tickets.get(name)}")
             elif name.encode() not in written:
                 wrong.setdefault(name, "its ticket is sent, but nothing was written")
         for outcome, names in self.owed.items():

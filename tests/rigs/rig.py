@@ -21,7 +21,8 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-RULES = HERE.parent.parent / "benches" / "rules"
+# The rules the benchmarks have, with the shipped thresholds: one denied access makes a ticket.
+RULES = HERE / "rules"
 TEMPORARY = b"4.3.0 autoticket: "
 
 
@@ -79,23 +80,25 @@ class Autoticket:
         return ledger
 
     def listed(self, *words):
-        """The rows of `autoticket WORDS --json`."""
-        answer = json.loads(self.must(*words, "--json"))
-        return next(rows for rows in answer.values() if isinstance(rows, list))
+        """The items of `autoticket WORDS --json`, all of them."""
+        return json.loads(self.must(*words, "--limit", 0, "--json"))["items"]
 
     def devices(self):
-        """How many alert records each device has."""
-        return tallied(row["device"] for row in self.listed("alert", "list", *EVERY))
+        """How many alert records each device has that count."""
+        return tallied(row["record"]["device"] for row in self.listed("alert", "list") if not row["voided"])
 
     def tickets(self):
-        """The job tickets as (devices in one text, state)."""
-        return [(json.dumps(row), row["state"]) for row in self.listed("ticket", "list", *EVERY)]
+        """The states of each device's job tickets."""
+        states = {}
+        for row in self.listed("ticket", "list"):
+            states.setdefault(row["device"], []).append(row["state"])
+        return states
 
     def kept(self):
         """Every raw mail in the spool and in the store, the newest first."""
         yield from (path.read_bytes() for path in self.spooled())
-        for row in sorted(self.listed("mail", "list", *EVERY), key=lambda row: row["id"], reverse=True):
-            yield self.must("mail", "show", row["id"], "--raw")
+        for row in self.listed("mail", "list"):
+            yield self.must("mail", "show", row["mail"], "--raw")
 
     def spooled(self):
         folder = self.state / "spool" / "new"
@@ -106,10 +109,6 @@ class Autoticket:
         folder = self.state / "outgoing"
         return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")
                       and "tmp" not in p.relative_to(folder).parts)
-
-
-# Options that make a list complete, where lists are cut to a screenful by default.
-EVERY = ()
 
 
 def tallied(names):
