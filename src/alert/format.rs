@@ -9,7 +9,7 @@
 //! hold for. A rule that repeats and finds nothing does not hold.
 
 use super::blocks::{self, Block, MOST_ALERTS};
-use super::extract::{self, Context};
+use super::extract::{self, Context, Outside};
 use super::literals::Gate;
 use super::model::{AlertRecord, Reason};
 use super::pattern::{Effort, Patterns};
@@ -89,7 +89,7 @@ impl<'r> Formats<'r> {
             let blocks = blocks::blocks(mail, rule.repeat.as_ref(), patterns);
             let conditions = rule.when.iter().map(|condition| {
                 let held = if rule.repeat.is_some() && condition.place == Place::Block {
-                    blocks.iter().any(|block| block_holds(condition, rule, mail, block, patterns))
+                    blocks.iter().any(|block| block_holds(condition, block, patterns))
                 } else {
                     holds(condition, patterns, || places::texts(mail, &condition.place, None))
                 };
@@ -127,13 +127,19 @@ impl<'r> Formats<'r> {
             failure_types: &self.rules.failure_types,
             arrival,
             skew: self.rules.settings.time.skew.0,
+            outside: &Outside::default(),
         };
+        // What a condition says of the whole mail is asked once, not for each block.
+        let (by_block, whole): (Vec<&Condition>, Vec<&Condition>) =
+            rule.repair.iter().partition(|condition| asks_block(condition, rule));
+        let repairs = !rule.repair.is_empty()
+            && whole.iter().all(|c| holds(c, patterns, || places::texts(mail, &c.place, None)));
         let (format, origin) = (rule.id.clone(), rule.origin.to_string());
         let (mut failures, mut recoveries) = (Vec::new(), Vec::new());
         for block in blocks {
             let record = extract::record(context, block);
-            let recovery = !rule.repair.is_empty()
-                && rule.repair.iter().all(|condition| block_holds(condition, rule, mail, block, patterns));
+            let recovery =
+                repairs && by_block.iter().all(|condition| block_holds(condition, block, patterns));
             if recovery { &mut recoveries } else { &mut failures }.push(record);
         }
         if failures.iter().chain(&recoveries).all(|record| record.refused.is_some()) {
@@ -154,9 +160,7 @@ fn tried<'m>(mail: &'m Mail, rule: &'m FormatRule, patterns: &Patterns) -> Resul
     let mut blocks = blocks::blocks(mail, rule.repeat.as_ref(), patterns);
     let asked: Vec<&Condition> = rule.when.iter().filter(by_block).collect();
     if !asked.is_empty() {
-        blocks.retain(|block| {
-            asked.iter().all(|condition| block_holds(condition, rule, mail, block, patterns))
-        });
+        blocks.retain(|block| asked.iter().all(|condition| block_holds(condition, block, patterns)));
     }
     if blocks.is_empty() {
         return Err(rule.when.len());
@@ -178,25 +182,18 @@ fn holds<'t>(
     held != condition.negate
 }
 
-/// A condition asked of one block: on the block itself or the place that is repeated, its text; else the mail.
-fn block_holds(
-    condition: &Condition,
-    rule: &FormatRule,
-    mail: &Mail,
-    block: &Block,
-    patterns: &Patterns,
-) -> bool {
-    let repeated = match &rule.repeat {
+/// Whether a `repair` condition is asked of each block: it names the block or the place that is repeated.
+fn asks_block(condition: &Condition, rule: &FormatRule) -> bool {
+    match &rule.repeat {
         Some(Repeat::Blocks { place, .. } | Repeat::Lines { place, .. } | Repeat::Groups { place, .. }) => {
-            Some(place)
+            condition.place == Place::Block || condition.place == *place
         }
-        None => None,
-    };
-    let own = condition.place == Place::Block || repeated == Some(&condition.place);
-    if own && rule.repeat.is_some() {
-        return holds(condition, patterns, || Box::new(std::iter::once(block.text)));
+        None => false,
     }
-    holds(condition, patterns, || places::texts(mail, &condition.place, None))
+}
+
+fn block_holds(condition: &Condition, block: &Block, patterns: &Patterns) -> bool {
+    holds(condition, patterns, || Box::new(std::iter::once(block.text)))
 }
 
 /// `rsync (alerts/rsync.yaml:1): no match of `returncode` in body`.

@@ -27,7 +27,7 @@ impl Engine<'_> {
         let mut path = Path { engine: self, reading, lists, steps: steps.then(Vec::new), near_miss: None };
         let (outcome, reason, records) = match path.walk(mail, install_id) {
             Ok(end) => end,
-            Err((outcome, reason)) => (outcome, reason, Vec::new()),
+            Err(stop) => (stop.0, stop.1, Vec::new()),
         };
         Judgement {
             outcome,
@@ -42,7 +42,8 @@ impl Engine<'_> {
 }
 
 type End = (Outcome, Reason, Vec<AlertRecord>);
-type Stop = (Outcome, Reason);
+/// Where the walk ended early.
+type Stop = Box<(Outcome, Reason)>;
 
 /// List entries the mail passed by; they may hold for some records only.
 #[derive(Default)]
@@ -291,7 +292,7 @@ impl Path<'_, '_> {
                 text: reason.text(),
             });
         }
-        (outcome, reason)
+        Box::new((outcome, reason))
     }
 
     fn pass(&mut self, gate: &str, rule: &str, text: impl FnOnce() -> String) {

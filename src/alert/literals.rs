@@ -3,14 +3,16 @@
 //! In: the rules' literals, once; then each mail. Out: the rules of which a literal occurs, and those that
 //! have none. One pass over one lower-case copy of the mail's texts, so that the cost of a mail hardly grows
 //! with the number of rules. It compiles no pattern and reads no condition.
+//!
+//! Many literals are found by four of their bytes. An Aho-Corasick automaton over 2,000 literals costs a
+//! process that handles one mail 3.5 ms to build; this table costs an eighth of that and is read faster.
 
 use crate::mail::{Header, Mail};
 use crate::rules::model::FormatRule;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memmem::Finder;
 use std::collections::HashMap;
 
-/// Up to this many gated rules, one search per literal is cheaper than building an automaton.
+/// Up to this many gated rules, one search per literal is cheaper than looking at every four bytes.
 const FEW_RULES: usize = 64;
 
 /// The gate of one rule set. Rules are known by their position in the order in which they are tried.
@@ -23,18 +25,24 @@ pub struct Gate {
 }
 
 #[derive(Debug)]
+struct Literal {
+    /// Lower case.
+    text: String,
+    /// Positions of the rules that have it.
+    rules: Vec<usize>,
+}
+
+#[derive(Debug)]
 enum Search {
-    /// Each literal with the positions of the rules that have it.
     Few(Vec<(Finder<'static>, Vec<usize>)>),
-    /// The automaton's pattern number leads to the positions.
-    Many(Box<AhoCorasick>, Vec<Vec<usize>>),
+    Many(Box<Quartets>),
 }
 
 impl Gate {
     /// `rules` in the order in which they are tried.
     pub fn new<'r>(rules: impl Iterator<Item = &'r FormatRule>) -> Self {
         let mut always = Vec::new();
-        let mut literals: Vec<(String, Vec<usize>)> = Vec::new();
+        let mut literals: Vec<Literal> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         let mut count = 0;
         for (position, rule) in rules.enumerate() {
@@ -46,23 +54,16 @@ impl Gate {
             for literal in rule.literals.iter().filter(|literal| !literal.is_empty()) {
                 let literal = literal.to_ascii_lowercase();
                 let at = *known.entry(literal.clone()).or_insert_with(|| {
-                    literals.push((literal, Vec::new()));
+                    literals.push(Literal { text: literal, rules: Vec::new() });
                     literals.len() - 1
                 });
-                literals[at].1.push(position);
+                literals[at].rules.push(position);
             }
         }
-        let search = match automaton(&literals).filter(|_| count - always.len() > FEW_RULES) {
-            Some(automaton) => Search::Many(
-                Box::new(automaton),
-                literals.into_iter().map(|(_, positions)| positions).collect(),
-            ),
-            None => Search::Few(
-                literals
-                    .into_iter()
-                    .map(|(literal, positions)| (Finder::new(literal.as_bytes()).into_owned(), positions))
-                    .collect(),
-            ),
+        let search = if count - always.len() > FEW_RULES {
+            Search::Many(Box::new(Quartets::new(literals)))
+        } else {
+            Search::Few(finders(literals))
         };
         Self { rules: count, always, search }
     }
@@ -73,34 +74,85 @@ impl Gate {
         self.always.iter().for_each(|&position| open[position] = true);
         let texts = lowered(mail);
         match &self.search {
-            Search::Few(finders) => {
-                for (finder, positions) in finders {
-                    if positions.iter().any(|&p| !open[p]) && finder.find(&texts).is_some() {
-                        positions.iter().for_each(|&position| open[position] = true);
-                    }
-                }
-            }
-            Search::Many(automaton, positions) => {
-                for found in automaton.find_overlapping_iter(&texts) {
-                    positions[found.pattern().as_usize()].iter().for_each(|&position| open[position] = true);
-                }
-            }
+            Search::Few(finders) => search_each(finders, &texts, &mut open),
+            Search::Many(quartets) => quartets.search(&texts, &mut open),
         }
         open.iter().enumerate().filter_map(|(position, open)| open.then_some(position)).collect()
     }
 }
 
-/// None where there is nothing to search for, or more than an automaton can hold.
-fn automaton(literals: &[(String, Vec<usize>)]) -> Option<AhoCorasick> {
-    if literals.len() <= FEW_RULES {
-        return None;
+fn finders(literals: Vec<Literal>) -> Vec<(Finder<'static>, Vec<usize>)> {
+    let finder = |literal: Literal| (Finder::new(literal.text.as_bytes()).into_owned(), literal.rules);
+    literals.into_iter().map(finder).collect()
+}
+
+/// One search per literal, unless all of its rules are open already.
+fn search_each(finders: &[(Finder, Vec<usize>)], texts: &[u8], open: &mut [bool]) {
+    for (finder, rules) in finders {
+        if rules.iter().any(|&rule| !open[rule]) && finder.find(texts).is_some() {
+            rules.iter().for_each(|&rule| open[rule] = true);
+        }
     }
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .match_kind(MatchKind::Standard)
-        .prefilter(false)
-        .build(literals.iter().map(|(literal, _)| literal))
-        .ok()
+}
+
+/// Literals known by the four bytes of theirs that the fewest others have.
+#[derive(Debug)]
+struct Quartets {
+    /// A bit per hash: whether any literal is known by such four bytes.
+    filter: Vec<u64>,
+    /// Hash, offset inside the literal, literal; sorted by hash.
+    known: Vec<(u16, usize, usize)>,
+    literals: Vec<Literal>,
+    /// Literals of less than four bytes.
+    short: Vec<(Finder<'static>, Vec<usize>)>,
+}
+
+impl Quartets {
+    fn new(literals: Vec<Literal>) -> Self {
+        let (literals, short): (Vec<Literal>, Vec<Literal>) =
+            literals.into_iter().partition(|literal| literal.text.len() >= 4);
+        let mut uses = vec![0u32; 1 << 16];
+        for literal in &literals {
+            quartets(literal.text.as_bytes()).for_each(|hash| uses[usize::from(hash)] += 1);
+        }
+        let mut filter = vec![0u64; 1 << 10];
+        let mut known = Vec::with_capacity(literals.len());
+        for (number, literal) in literals.iter().enumerate() {
+            let rarest = quartets(literal.text.as_bytes())
+                .enumerate()
+                .min_by_key(|(_, hash)| uses[usize::from(*hash)]);
+            let (offset, hash) = rarest.expect("a literal here has four bytes");
+            filter[usize::from(hash >> 6)] |= 1 << (hash & 63);
+            known.push((hash, offset, number));
+        }
+        known.sort_unstable();
+        Self { filter, known, literals, short: finders(short) }
+    }
+
+    fn search(&self, texts: &[u8], open: &mut [bool]) {
+        search_each(&self.short, texts, open);
+        for (at, hash) in quartets(texts).enumerate() {
+            if self.filter[usize::from(hash >> 6)] >> (hash & 63) & 1 == 0 {
+                continue;
+            }
+            let first = self.known.partition_point(|(other, ..)| *other < hash);
+            for &(_, offset, number) in self.known[first..].iter().take_while(|(other, ..)| *other == hash) {
+                let literal = &self.literals[number];
+                let starts = at.checked_sub(offset).map(|start| &texts[start..]);
+                if starts.is_some_and(|rest| rest.starts_with(literal.text.as_bytes())) {
+                    literal.rules.iter().for_each(|&rule| open[rule] = true);
+                }
+            }
+        }
+    }
+}
+
+/// Hashes of every four bytes in a row (multiplicative, upper half).
+fn quartets(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytes.windows(4).map(|four| {
+        let number = u32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+        (number.wrapping_mul(0x9E37_79B1) >> 16) as u16
+    })
 }
 
 /// Subject, header lines, body and parts in ASCII lower case, a line end after each.
@@ -186,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_door_is_open_exactly_where_a_literal_occurs(body in "[abAB ]{0,12}", literals in prop::collection::vec("[abAB]{1,3}", 1..100)) {
+        fn a_door_is_open_exactly_where_a_literal_occurs(body in "[abAB ]{0,40}", literals in prop::collection::vec("[abAB]{1,6}", 1..100)) {
             let rules: Vec<FormatRule> =
                 literals.iter().map(|l| FormatRule { literals: vec![l.clone()], ..rule("x") }).collect();
             let expected: Vec<usize> = (0..rules.len())

@@ -25,7 +25,7 @@ pub struct Marks {
     pub returned_loops: Vec<String>,
     /// Ticket number in the returned mail's headers.
     pub returned_ticket: Option<String>,
-    /// Ticket number in the address the return was sent to: our envelope sender.
+    /// Ticket number in the address this mail was sent to: our envelope sender, which bounces and robots answer.
     pub returned_to: Option<String>,
     /// Message-ID of the returned mail.
     pub returned_id: Option<String>,
@@ -42,6 +42,7 @@ impl Marks {
             bounce,
             auto_replied: subject::is_auto_replied(mail),
             answers: mail.references.clone(),
+            returned_to: ticket_in_recipient(mail),
             ..Self::default()
         };
         if bounce {
@@ -49,7 +50,6 @@ impl Marks {
             marks.returned_loops.extend(quoted_values(mail, LOOP_HEADER));
             marks.returned_ticket =
                 value(&mail.enclosed, TICKET_HEADER).or_else(|| quoted_values(mail, TICKET_HEADER).next());
-            marks.returned_to = ticket_in_recipient(mail);
             marks.returned_id = value(&mail.enclosed, "Message-ID")
                 .map(|id| id.trim_matches(|c: char| c == '<' || c == '>' || c.is_whitespace()).to_owned());
         }
@@ -76,12 +76,12 @@ impl Marks {
             };
             return ticket.map(|ticket| (Outcome::Own, Reason::BounceOfTicket { ticket }));
         }
-        let ticket = self.answers.iter().find_map(|id| lists.ticket_of_message(id))?;
-        Some(if self.auto_replied {
-            (Outcome::Own, Reason::VacationReply { ticket: Some(ticket) })
-        } else {
-            (Outcome::Repair, Reason::ReplyToTicket { ticket })
-        })
+        let ticket = self.answers.iter().find_map(|id| lists.ticket_of_message(id));
+        if self.auto_replied {
+            let ticket = ticket.or_else(|| self.returned_to.clone())?;
+            return Some((Outcome::Own, Reason::VacationReply { ticket: Some(ticket) }));
+        }
+        ticket.map(|ticket| (Outcome::Repair, Reason::ReplyToTicket { ticket }))
     }
 }
 
@@ -249,6 +249,12 @@ mod tests {
         assert_eq!(
             ask(&answer(&[("X-Autoreply", "yes")])),
             Some((Outcome::Own, Reason::VacationReply { ticket: Some(ticket) }))
+        );
+        let away =
+            headers(&[("To", "autoticket+T-DDDD4444@acme.example"), ("Auto-Submitted", "auto-replied")]);
+        assert_eq!(
+            ask(&Mail { headers: away, ..Mail::default() }),
+            Some((Outcome::Own, Reason::VacationReply { ticket: Some("T-DDDD4444".into()) }))
         );
         let stranger = Mail { references: vec!["x@y".into()], ..Mail::default() };
         assert_eq!(ask(&stranger), None);

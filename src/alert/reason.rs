@@ -80,8 +80,8 @@ impl Reason {
             Reason::SeveralFromHeaders { count } => {
                 format!("{count} senders in From where exactly one is allowed")
             }
-            Reason::DomainUnlisted { domain, .. } => {
-                format!("domain {} is not in the domain list; `autoticket domains import`", shown(domain))
+            Reason::DomainUnlisted { domain, origin } => {
+                format!("domain {} is not in the {origin}; `autoticket domains import`", shown(domain))
             }
             Reason::SubjectReply { prefix, .. } => {
                 format!("the subject is a reply or forward: it begins with `{}`", shown(prefix))
@@ -94,8 +94,8 @@ impl Reason {
                 format!("the subject matches the refused pattern `{}`", shown(pattern))
             }
             Reason::SubjectRequired { .. } => "the subject matches none of the required patterns".to_owned(),
-            Reason::NodeUnlisted { node, asked, domain, .. } => format!(
-                "{} node {1} of domain {2} is not in the node list; `autoticket nodes accept {1}`",
+            Reason::NodeUnlisted { node, asked, domain, origin } => format!(
+                "{} node {1} of domain {2} is not in the {origin}; `autoticket nodes accept {1}`",
                 shown(asked),
                 shown(node),
                 shown(domain)
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(reason.rule(), "domain list (3 entries)");
         assert_eq!(
             reason.text(),
-            "domain spam.example is not in the domain list; `autoticket domains import`"
+            "domain spam.example is not in the domain list (3 entries); `autoticket domains import`"
         );
         let all = Reason::AllRecordsRefused { first: Box::new(reason) };
         assert_eq!((all.gate(), all.rule().as_str()), ("domain", "domain list (3 entries)"));
@@ -167,11 +167,11 @@ mod tests {
             node: "a\n\u{1b}[2J".into(),
             asked: "source".into(),
             domain: "acme.example".into(),
-            origin: "x".into(),
+            origin: "node list (empty)".into(),
         };
         assert_eq!(
             reason.text(),
-            r"source node a\n\x1b[2J of domain acme.example is not in the node list; `autoticket nodes accept a\n\x1b[2J`"
+            r"source node a\n\x1b[2J of domain acme.example is not in the node list (empty); `autoticket nodes accept a\n\x1b[2J`"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod gates;
+mod hostile;
 mod rollout;
 mod shipped;
 mod spoofed;
