@@ -1,7 +1,7 @@
 //! `alert`: alert records with the history of what every room did with them.
 
 use super::show::{self, Out, Table};
-use super::{Exit, Failure, Globals, World};
+use super::{Exit, Failure, Globals};
 use crate::alert::{AlertRecord, name};
 use crate::store::{Access, AlertRow};
 use serde::Serialize;
@@ -73,16 +73,15 @@ impl<'a> From<&'a AlertRow> for AlertView<'a> {
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
-    let store = world.store(globals, Access::Read)?;
+    let store = globals.store(Access::Read)?;
     let mut out = Out::new();
     match args.act {
         Act::List(args) => {
-            let since = show::point("--since", args.since.as_deref(), world.now)?;
+            let since = show::point("--since", args.since.as_deref(), globals.now()?)?;
             let device = args.device.as_deref().map(name::normal);
             let most = show::limit(args.limit);
             let rows = store.alerts(device.as_deref(), args.failure.as_deref(), since, i64::MAX, most)?;
-            if world.json {
+            if globals.json {
                 out.items("autoticket.alerts/1", &rows.iter().map(AlertView::from).collect::<Vec<_>>());
             } else {
                 out.table(&table(&rows));
@@ -93,7 +92,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
                 Failure::say(Exit::Data, format!("no alert {} is stored", args.id))
                     .hint("autoticket alert list")
             })?;
-            if world.json {
+            if globals.json {
                 out.json("autoticket.alert/1", AlertView::from(&row));
             } else {
                 text(&mut out, &row);

@@ -1,7 +1,7 @@
 //! `audit`: the sum that proves that no mail was lost, and the record of what people changed.
 
 use super::show::{self, Out, Table};
-use super::{Exit, Failure, Globals, World};
+use super::{Exit, Failure, Globals};
 use crate::alert::Outcome;
 use crate::store::{Access, Balance};
 use serde_json::{Map, Value};
@@ -30,12 +30,11 @@ struct LogArgs {
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
-    let store = world.store(globals, Access::Read)?;
+    let store = globals.store(Access::Read)?;
     let mut out = Out::new();
     if let Some(Act::Log(args)) = args.act {
         let entries = store.audit_entries(show::limit(args.limit))?;
-        if world.json {
+        if globals.json {
             out.items("autoticket.audit-log/1", &entries);
             return Ok(Exit::Done);
         }
@@ -53,7 +52,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let balance = store.balance()?;
-    if world.json {
+    if globals.json {
         out.json("autoticket.audit/1", view(&balance));
     } else {
         text(&mut out, &balance);

@@ -1,7 +1,7 @@
 //! `device`: what is known of a device, and its tracking records.
 
 use super::show::{self, Out, Table};
-use super::{Exit, Failure, Globals, World};
+use super::{Exit, Failure, Globals};
 use crate::alert::name;
 use crate::store::{Access, DeviceFacts, DeviceRow, Store};
 use jiff::Timestamp;
@@ -77,22 +77,21 @@ impl<'a> DeviceView<'a> {
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
-    let store = world.store(globals, Access::Read)?;
+    let store = globals.store(Access::Read)?;
     match args.act {
-        Act::List(args) => list(&world, &store, &args),
-        Act::Show(args) => show(&world, &store, &args.name),
+        Act::List(args) => list(globals, &store, &args),
+        Act::Show(args) => show(globals, &store, &args.name),
     }
 }
 
-fn list(world: &World, store: &Store, args: &ListArgs) -> Result<Exit, Failure> {
+fn list(globals: &Globals, store: &Store, args: &ListArgs) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
     for name in store.devices(&args.after, show::limit(args.limit))? {
         rows.extend(store.device(&name)?);
     }
     let views = rows.iter().map(|row| DeviceView::new(store, row)).collect::<Result<Vec<_>, _>>()?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.items("autoticket.devices/1", &views);
         return Ok(Exit::Done);
     }
@@ -122,12 +121,12 @@ pub(super) fn found(store: &Store, written: &str) -> Result<DeviceRow, Failure> 
     })
 }
 
-fn show(world: &World, store: &Store, written: &str) -> Result<Exit, Failure> {
+fn show(globals: &Globals, store: &Store, written: &str) -> Result<Exit, Failure> {
     const LATEST: usize = 10;
     let row = found(store, written)?;
     let view = DeviceView::new(store, &row)?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.json("autoticket.device/1", &view);
         return Ok(Exit::Done);
     }

@@ -77,7 +77,9 @@ impl Checks {
     /// What a command would have failed with.
     fn failure(&mut self, name: &'static str, failure: &Failure, hint: &str) {
         let hint = failure.hints.first().map_or(hint, String::as_str);
-        self.fail(name, failure.error.to_string(), hint);
+        let text = format!("{:#}", failure.error);
+        let lines: Vec<&str> = text.lines().take(2).collect();
+        self.fail(name, lines.join(": "), hint);
     }
 }
 

@@ -59,7 +59,7 @@ fn read(
         if row.kept == 0 {
             return Err(Failure::say(Exit::Data, format!("the raw bytes of mail {id} are not kept")));
         }
-        let raw = mail::read::message(store.raw(id), &spill).map_err(failed)?;
+        let raw = mail::read::message(store.raw(id)?, &spill).map_err(failed)?;
         return Ok(vec![read(raw, Some(row.arrival), row.place)]);
     }
     let mut mailbox = mailbox::Mailbox::open(path).map_err(failed)?;

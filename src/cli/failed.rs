@@ -2,7 +2,7 @@
 
 use super::show::{self, Out, Table};
 use super::world::who;
-use super::{Exit, Failure, Globals, World};
+use super::{Exit, Failure, Globals};
 use crate::alert::name;
 use crate::store::{Access, FailedFilter, FailedRow};
 
@@ -53,24 +53,23 @@ struct DismissArgs {
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
     match args.act {
-        Act::List(args) => list(&world, globals, &args),
-        Act::Dismiss(args) => dismiss(&world, globals, &args),
+        Act::List(args) => list(globals, &args),
+        Act::Dismiss(args) => dismiss(globals, &args),
     }
 }
 
-fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
+fn list(globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
     let filter = FailedFilter {
         server: args.server.as_deref().map(name::normal),
         affected: args.affected.as_deref().map(name::normal),
-        since: show::point("--since", args.since.as_deref(), world.now)?,
-        until: show::point("--until", args.until.as_deref(), world.now)?,
+        since: show::point("--since", args.since.as_deref(), globals.now()?)?,
+        until: show::point("--until", args.until.as_deref(), globals.now()?)?,
         dismissed: args.all,
     };
-    let rows = world.store(globals, Access::Read)?.failed(&filter)?;
+    let rows = globals.store(Access::Read)?.failed(&filter)?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.items("autoticket.failed/1", &rows);
     } else {
         out.table(&table(&rows));
@@ -100,11 +99,11 @@ fn table(rows: &[FailedRow]) -> Table {
     table
 }
 
-fn dismiss(world: &World, globals: &Globals, args: &DismissArgs) -> Result<Exit, Failure> {
+fn dismiss(globals: &Globals, args: &DismissArgs) -> Result<Exit, Failure> {
     if args.reason.trim().is_empty() {
         return Err(Failure::say(Exit::Usage, "--reason needs a text"));
     }
-    let store = world.store(globals, Access::Write)?;
+    let store = globals.store(Access::Write)?;
     let id = args.id.trim().to_uppercase();
     let tx = store.begin()?;
     let Some(row) = tx.dismiss_failed(&id, &args.reason)? else {
@@ -116,11 +115,11 @@ fn dismiss(world: &World, globals: &Globals, args: &DismissArgs) -> Result<Exit,
     } else {
         let detail = serde_json::json!({ "reason": args.reason, "server": row.server, "recipient": row.recipient,
             "package": row.package, "job": row.job, "tool": row.tool });
-        tx.audit(world.now, &who(), "failed dismiss", &id, &detail)?;
+        tx.audit(globals.now()?, &who(), "failed dismiss", &id, &detail)?;
         tx.commit()?;
     }
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         let view = serde_json::json!({ "dry_run": args.dry_run, "dismissed": row });
         out.json("autoticket.failed-dismissed/1", view);
     } else {

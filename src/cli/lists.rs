@@ -104,29 +104,27 @@ const ACCEPTED: &str = "accepted-nodes";
 const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) fn run_nodes(globals: &Globals, args: NodesArgs) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
     match args.act {
-        NodesAct::List(args) => list(&world, globals, ListKind::Nodes, &args),
-        NodesAct::Import(args) => import(&world, globals, ListKind::Nodes, &args),
-        NodesAct::Accept(args) => accept(&world, globals, &args),
-        NodesAct::Forget(args) => forget(&world, globals, &args),
-        NodesAct::Misses(MissesArgs {}) => misses(&world, globals),
+        NodesAct::List(args) => list(globals, ListKind::Nodes, &args),
+        NodesAct::Import(args) => import(globals, ListKind::Nodes, &args),
+        NodesAct::Accept(args) => accept(globals, &args),
+        NodesAct::Forget(args) => forget(globals, &args),
+        NodesAct::Misses(MissesArgs {}) => misses(globals),
     }
 }
 
 pub(super) fn run_domains(globals: &Globals, args: DomainsArgs) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
     match args.act {
-        DomainsAct::List(args) => list(&world, globals, ListKind::Domains, &args),
-        DomainsAct::Import(args) => import(&world, globals, ListKind::Domains, &args),
+        DomainsAct::List(args) => list(globals, ListKind::Domains, &args),
+        DomainsAct::Import(args) => import(globals, ListKind::Domains, &args),
     }
 }
 
-fn list(world: &World, globals: &Globals, kind: ListKind, args: &ListArgs) -> Result<Exit, Failure> {
-    let store = world.store(globals, Access::Read)?;
+fn list(globals: &Globals, kind: ListKind, args: &ListArgs) -> Result<Exit, Failure> {
+    let store = globals.store(Access::Read)?;
     let rows = store.list_rows(kind, &args.after, show::limit(args.limit))?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         let items: Vec<_> = rows
             .iter()
             .map(|r| serde_json::json!({ "name": r.name, "canonical": r.canonical, "only": r.only }))
@@ -194,14 +192,14 @@ fn replace(
     Ok(if same && diff == ListDiff::default() { Replaced::Unchanged } else { Replaced::Changed(diff) })
 }
 
-fn import(world: &World, globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, Failure> {
+fn import(globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, Failure> {
     let bytes = list_file::read(&args.file)?;
     let shown = args.file.display().to_string();
     let entries = list_file::parse(kind, &bytes, &shown)?;
     let size = entries.rows.len();
-    let store = world.store(globals, Access::WriteMany)?;
+    let store = globals.store(Access::WriteMany)?;
     let tx = store.begin()?;
-    let replaced = replace(&tx, kind, entries, &shown, args.force || args.dry_run, world.now)?;
+    let replaced = replace(&tx, kind, entries, &shown, args.force || args.dry_run, globals.now()?)?;
     let diff = match &replaced {
         Replaced::Unchanged => ListDiff::default(),
         Replaced::Changed(diff) => diff.clone(),
@@ -211,11 +209,11 @@ fn import(world: &World, globals: &Globals, kind: ListKind, args: &ImportArgs) -
     } else {
         let detail = serde_json::json!({ "file": shown, "entries": size, "added": diff.added.count,
             "removed": diff.removed.count, "changed": diff.changed.count, "force": args.force });
-        tx.audit(world.now, &who(), &format!("{} import", kind.word()), &shown, &detail)?;
+        tx.audit(globals.now()?, &who(), &format!("{} import", kind.word()), &shown, &detail)?;
         tx.commit()?;
     }
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         let mut view = serde_json::json!({ "list": kind.word(), "dry_run": args.dry_run, "entries": size });
         if let (Some(into), Ok(serde_json::Value::Object(from))) =
             (view.as_object_mut(), serde_json::to_value(&diff))
@@ -254,8 +252,9 @@ fn keep_accepted(tx: &Tx<'_>, names: &[String]) -> Result<(), Failure> {
     Ok(tx.keep_note(ACCEPTED, &serde_json::json!(names).to_string())?)
 }
 
-fn accept(world: &World, globals: &Globals, args: &AcceptArgs) -> Result<Exit, Failure> {
-    let store = world.store(globals, Access::WriteMany)?;
+fn accept(globals: &Globals, args: &AcceptArgs) -> Result<Exit, Failure> {
+    let world = World::load(globals)?;
+    let store = globals.store(Access::WriteMany)?;
     let nodes: Vec<String> = args.nodes.iter().map(|n| list_file::key(n)).collect();
     if let Some(empty) = nodes.iter().position(String::is_empty) {
         return Err(Failure::say(Exit::Usage, format!("`{}` is no node", show::one(&args.nodes[empty]))));
@@ -274,7 +273,7 @@ fn accept(world: &World, globals: &Globals, args: &AcceptArgs) -> Result<Exit, F
     if args.dry_run {
         tx.roll_back();
         let mut out = Out::new();
-        if world.json {
+        if globals.json {
             out.json(
                 "autoticket.accept/1",
                 serde_json::json!({ "dry_run": true, "nodes": nodes, "mails": mails.len() }),
@@ -302,7 +301,7 @@ fn accept(world: &World, globals: &Globals, args: &AcceptArgs) -> Result<Exit, F
         tx.forget_near_miss(node)?;
     }
     tx.commit()?;
-    mail::report(world.json, false, &done);
+    mail::report(globals.json, false, &done);
     store.close()?;
     Ok(Exit::Done)
 }
@@ -333,8 +332,8 @@ fn asks_for(reason: &Reason, nodes: &[String]) -> bool {
     }
 }
 
-fn forget(world: &World, globals: &Globals, args: &ForgetArgs) -> Result<Exit, Failure> {
-    let store = world.store(globals, Access::Write)?;
+fn forget(globals: &Globals, args: &ForgetArgs) -> Result<Exit, Failure> {
+    let store = globals.store(Access::Write)?;
     let nodes: Vec<String> = args.nodes.iter().map(|n| list_file::key(n)).collect();
     let tx = store.begin()?;
     let mut known = accepted(&store)?;
@@ -352,11 +351,11 @@ fn forget(world: &World, globals: &Globals, args: &ForgetArgs) -> Result<Exit, F
     if args.dry_run {
         tx.roll_back();
     } else {
-        tx.audit(world.now, &who(), "nodes forget", &nodes.join(" "), &serde_json::json!({}))?;
+        tx.audit(globals.now()?, &who(), "nodes forget", &nodes.join(" "), &serde_json::json!({}))?;
         tx.commit()?;
     }
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.json("autoticket.forget/1", serde_json::json!({ "dry_run": args.dry_run, "nodes": nodes }));
     } else {
         let would = if args.dry_run { "would forget" } else { "forgot" };
@@ -365,10 +364,10 @@ fn forget(world: &World, globals: &Globals, args: &ForgetArgs) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn misses(world: &World, globals: &Globals) -> Result<Exit, Failure> {
-    let rows = world.store(globals, Access::Read)?.near_misses()?;
+fn misses(globals: &Globals) -> Result<Exit, Failure> {
+    let rows = globals.store(Access::Read)?.near_misses()?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.items("autoticket.misses/1", &rows);
         return Ok(Exit::Done);
     }

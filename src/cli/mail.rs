@@ -70,11 +70,10 @@ struct RetryArgs {
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
     match args.act {
-        Act::List(args) => list(&world, globals, &args),
-        Act::Show(args) => show(&world, globals, &args),
-        Act::Retry(args) => retry(&world, globals, args),
+        Act::List(args) => list(globals, &args),
+        Act::Show(args) => show(globals, &args),
+        Act::Retry(args) => retry(globals, args),
     }
 }
 
@@ -111,18 +110,18 @@ impl<'a> From<&'a MailRow> for MailView<'a> {
             place: &row.place,
             length: row.length,
             kept: row.kept,
-            sha256: row.digest.as_ref().map(|d| crate::store::hex::encode(d)),
+            sha256: row.digest.map(|d| crate::store::hex::encode(&d)),
             alerts: row.alerts,
         }
     }
 }
 
-fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
-    let since = show::point("--since", args.since.as_deref(), world.now)?;
-    let store = world.store(globals, Access::Read)?;
+fn list(globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
+    let since = show::point("--since", args.since.as_deref(), globals.now()?)?;
+    let store = globals.store(Access::Read)?;
     let rows = store.mails(&args.outcome, since, i64::MAX, show::limit(args.limit))?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.items("autoticket.mails/1", &rows.iter().map(MailView::from).collect::<Vec<_>>());
         return Ok(Exit::Done);
     }
@@ -154,8 +153,8 @@ struct Shows<'a> {
     records: Vec<super::alert::AlertView<'a>>,
 }
 
-fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
-    let store = world.store(globals, Access::Read)?;
+fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
+    let store = globals.store(Access::Read)?;
     let row = found(&store, args.id)?;
     if args.raw {
         return raw(&store, &row);
@@ -165,7 +164,7 @@ fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failu
         .filter_map(|id| store.alert(id).transpose())
         .collect::<Result<_, _>>()?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         let records = alerts.iter().map(super::alert::AlertView::from).collect();
         out.json("autoticket.mail-stored/1", Shows { mail: (&row).into(), records });
         return Ok(Exit::Done);
@@ -181,7 +180,7 @@ fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failu
         ("subject", show::one(&row.subject)),
         ("place", show::one(&row.place)),
         ("length", format!("{} bytes, {} of them kept", row.length, row.kept)),
-        ("sha256", row.digest.as_ref().map_or_else(|| "all of it is kept".to_owned(), |d| crate::store::hex::encode(d))),
+        ("sha256", row.digest.map(|d| crate::store::hex::encode(&d)).unwrap_or_default()),
     ]);
     if !alerts.is_empty() {
         out.line("");
@@ -198,7 +197,7 @@ fn raw(store: &Store, row: &MailRow) -> Result<Exit, Failure> {
     }
     let mut out = Out::new();
     let terminal = io::stdout().is_terminal();
-    let mut reader = store.raw(row.id);
+    let mut reader = store.raw(row.id)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         let n = reader.read(&mut buffer).map_err(|e| {
@@ -225,28 +224,32 @@ struct RetriedView<'a> {
     account: &'a crate::intake::Account,
 }
 
-fn retry(world: &World, globals: &Globals, args: RetryArgs) -> Result<Exit, Failure> {
-    let since = show::point("--since", args.since.as_deref(), world.now)?;
+fn retry(globals: &Globals, args: RetryArgs) -> Result<Exit, Failure> {
+    let since = show::point("--since", args.since.as_deref(), globals.now()?)?;
     if let Some(other) = args.outcome.iter().find(|o| !RETRIED.contains(o)) {
         let text = format!("a mail that is {} is not judged anew", other.word());
         return Err(
             Failure::say(Exit::Usage, text).hint(format!("one of {}", RETRIED.map(Outcome::word).join(", ")))
         );
     }
-    let store = world.store(globals, Access::WriteMany)?;
+    let world = World::load(globals)?;
+    let store = globals.store(Access::WriteMany)?;
     let wanted = if args.outcome.is_empty() { RETRIED.to_vec() } else { args.outcome };
     let mails = if args.ids.is_empty() {
         store.mails(&wanted, since, i64::MAX, show::limit(0))?
     } else {
         let named = args.ids.iter().map(|id| found(&store, *id)).collect::<Result<Vec<_>, _>>()?;
+        for mail in named.iter().filter(|m| !wanted.contains(&m.outcome)) {
+            eprintln!("autoticket: mail {} is {}: left as it is", mail.id, mail.outcome.word());
+        }
         named
             .into_iter()
             .filter(|m| wanted.contains(&m.outcome) && since.is_none_or(|t| m.arrival >= t))
             .collect()
     };
     let engine = world.engine(Effort::Mailbox);
-    let done = retry::retry(&store, &world.rules, &engine, mails, &who(), world.now, args.dry_run)?;
-    report(world.json, args.dry_run, &done);
+    let done = retry::retry(&store, &world.rules, &engine, mails, &who(), globals.now()?, args.dry_run)?;
+    report(globals.json, args.dry_run, &done);
     store.close()?;
     Ok(Exit::Done)
 }

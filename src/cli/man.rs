@@ -6,10 +6,8 @@
 use super::show::Out;
 use super::{Exit, Failure, Globals, exit};
 use clap::{Arg, Command};
-use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Print the manual page autoticket(1)
@@ -21,10 +19,10 @@ pub struct Args {
 }
 
 pub(super) fn run(_: &Globals, args: Args) -> Result<Exit, Failure> {
-    let page = page().map_err(|e| Failure::new(Exit::Io, e))?;
+    let page = page();
     match args.write {
-        Some(folder) => write(&folder, "autoticket.1", &page)?,
-        None => Out::new().bytes(&page),
+        Some(folder) => write(&folder, "autoticket.1", page.as_bytes())?,
+        None => Out::new().bytes(page.as_bytes()),
     }
     Ok(Exit::Done)
 }
@@ -106,42 +104,61 @@ const EXAMPLES: &[(&str, &[&str])] = &[
 ];
 
 /// The page as roff.
-pub(super) fn page() -> io::Result<Vec<u8>> {
+pub(super) fn page() -> String {
     let mut command = super::command();
     command.build();
-    let man = Man::new(command.clone()).manual("autoticket manual");
-    let mut page = Vec::new();
-    man.render_title(&mut page)?;
-    man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
-    section(&mut page, "DESCRIPTION")?;
+    let mut page = String::new();
+    // By hand: clap_mangen leaves out an empty date, and the version slips into its place.
+    raw(
+        &mut page,
+        concat!(
+            ".TH AUTOTICKET 1 \"\" \"autoticket ",
+            env!("CARGO_PKG_VERSION"),
+            "\" \"autoticket manual\"\n"
+        ),
+    );
+    section(&mut page, "NAME");
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    raw(&mut page, &format!(".PP\nautoticket \\- {}\n", lowered(&about)));
+    section(&mut page, "SYNOPSIS");
+    raw(&mut page, ".PP\n\\fBautoticket\\fR [\\fIglobal options\\fR] \\fIcommand\\fR [\\fIoptions\\fR]\n");
+    section(&mut page, "DESCRIPTION");
     for text in DESCRIPTION {
-        raw(&mut page, &format!(".PP\n{text}\n"))?;
+        raw(&mut page, &format!(".PP\n{text}\n"));
     }
-    section(&mut page, "GLOBAL OPTIONS")?;
-    raw(&mut page, ".PP\nThey may stand before or after the command.\n")?;
-    options(&mut page, command.get_arguments().filter(|a| is_shown(a)))?;
-    section(&mut page, "COMMANDS")?;
+    section(&mut page, "GLOBAL OPTIONS");
+    raw(&mut page, ".PP\nThey may stand before or after the command.\n");
+    options(&mut page, command.get_arguments().filter(|a| is_shown(a)));
+    section(&mut page, "COMMANDS");
     for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
-        subcommand(&mut page, "autoticket", sub)?;
+        subcommand(&mut page, "autoticket", sub);
     }
-    status(&mut page)?;
-    tagged(&mut page, "FILES", FILES)?;
-    tagged(&mut page, "ENVIRONMENT", ENVIRONMENT)?;
-    examples(&mut page)?;
-    section(&mut page, "SEE ALSO")?;
-    raw(&mut page, ".PP\n\\fBautoticket-rules\\fR(5), \\fBpipe\\fR(8postfix), \\fBsystemd.timer\\fR(5)\n")?;
-    Ok(page)
+    status(&mut page);
+    tagged(&mut page, "FILES", FILES);
+    tagged(&mut page, "ENVIRONMENT", ENVIRONMENT);
+    examples(&mut page);
+    section(&mut page, "SEE ALSO");
+    raw(&mut page, ".PP\n\\fBautoticket-rules\\fR(5), \\fBpipe\\fR(8postfix), \\fBsystemd.timer\\fR(5)\n");
+    page
 }
 
-fn raw(page: &mut Vec<u8>, text: &str) -> io::Result<()> {
+/// As NAME sections have it.
+fn lowered(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn raw(page: &mut String, text: &str) {
     // A hyphen that may be typed stays a hyphen.
-    page.extend_from_slice(text.replace("--", "\\-\\-").replace('…', "\\[u2026]").as_bytes());
-    Ok(())
+    page.push_str(&text.replace("--", "\\-\\-").replace('…', "\\[u2026]"));
 }
 
-fn section(page: &mut Vec<u8>, title: &str) -> io::Result<()> {
-    Roff::default().control("SH", [title]).to_writer(page)
+fn add(page: &mut String, roff: &Roff) {
+    page.push_str(&roff.to_roff());
+}
+
+fn section(page: &mut String, title: &str) {
+    add(page, Roff::default().control("SH", [title]));
 }
 
 fn is_shown(arg: &Arg) -> bool {
@@ -149,7 +166,7 @@ fn is_shown(arg: &Arg) -> bool {
 }
 
 /// A command, then those below it.
-fn subcommand(page: &mut Vec<u8>, above: &str, command: &Command) -> io::Result<()> {
+fn subcommand(page: &mut String, above: &str, command: &Command) {
     let name = format!("{above} {}", command.get_name());
     let own: Vec<&Arg> = command.get_arguments().filter(|a| is_shown(a) && !a.is_global_set()).collect();
     let mut roff = Roff::default();
@@ -161,12 +178,11 @@ fn subcommand(page: &mut Vec<u8>, above: &str, command: &Command) -> io::Result<
     for paragraph in about.map(ToString::to_string).unwrap_or_default().split("\n\n") {
         roff.control("PP", []).text([roman(sentence(paragraph))]);
     }
-    roff.to_writer(page)?;
-    options(page, own.into_iter())?;
+    add(page, &roff);
+    options(page, own.into_iter());
     for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
-        subcommand(page, &name, sub)?;
+        subcommand(page, &name, sub);
     }
-    Ok(())
 }
 
 fn sentence(text: &str) -> String {
@@ -191,7 +207,7 @@ fn synopsis(name: &str, arguments: &[&Arg]) -> Vec<Inline> {
     line
 }
 
-fn options<'a>(page: &mut Vec<u8>, arguments: impl Iterator<Item = &'a Arg>) -> io::Result<()> {
+fn options<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
     for argument in arguments {
         let value = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
         let head = match argument.get_long() {
@@ -215,33 +231,30 @@ fn options<'a>(page: &mut Vec<u8>, arguments: impl Iterator<Item = &'a Arg>) -> 
         if argument.get_action().takes_values() && default.iter().any(|d| !d.is_empty()) {
             text.push_str(&format!(" [default: {}]", default.join(" ")));
         }
-        Roff::default().control("TP", []).text(head).text([roman(sentence(&text))]).to_writer(page)?;
+        add(page, Roff::default().control("TP", []).text(head).text([roman(sentence(&text))]));
     }
-    Ok(())
 }
 
-fn status(page: &mut Vec<u8>) -> io::Result<()> {
-    section(page, "EXIT STATUS")?;
+fn status(page: &mut String) {
+    section(page, "EXIT STATUS");
     for (_, code, meaning) in exit::TABLE {
-        Roff::default()
-            .control("TP", [])
-            .text([bold(code.to_string())])
-            .text([roman(sentence(meaning))])
-            .to_writer(page)?;
+        add(
+            page,
+            Roff::default().control("TP", []).text([bold(code.to_string())]).text([roman(sentence(meaning))]),
+        );
     }
     raw(page, &format!(".PP\n{INGEST_STATUS}\n"))
 }
 
-fn tagged(page: &mut Vec<u8>, title: &str, entries: &[(&str, &str)]) -> io::Result<()> {
-    section(page, title)?;
+fn tagged(page: &mut String, title: &str, entries: &[(&str, &str)]) {
+    section(page, title);
     for (name, text) in entries {
-        Roff::default().control("TP", []).text([bold(*name)]).text([roman(*text)]).to_writer(page)?;
+        add(page, Roff::default().control("TP", []).text([bold(*name)]).text([roman(*text)]));
     }
-    Ok(())
 }
 
-fn examples(page: &mut Vec<u8>) -> io::Result<()> {
-    section(page, "EXAMPLES")?;
+fn examples(page: &mut String) {
+    section(page, "EXAMPLES");
     for (text, lines) in EXAMPLES {
         let mut roff = Roff::default();
         roff.control("PP", []).text([roman(*text)]).control("PP", []).control("RS", ["4"]).control("nf", []);
@@ -249,9 +262,8 @@ fn examples(page: &mut Vec<u8>) -> io::Result<()> {
             roff.text([roman(*line)]);
         }
         roff.control("fi", []).control("RE", []);
-        roff.to_writer(page)?;
+        add(page, &roff);
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -262,13 +274,13 @@ mod tests {
     fn the_committed_page_is_that_of_this_command_line() {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man/autoticket.1");
         let committed = fs::read_to_string(&path).expect("written by `make man`");
-        let made = String::from_utf8(page().expect("a page")).expect("UTF-8");
+        let made = page();
         assert_eq!(committed, made, "make man");
     }
 
     #[test]
     fn every_command_option_and_exit_status_is_in_the_page() {
-        let made = String::from_utf8(page().expect("a page")).expect("UTF-8").replace("\\-", "-");
+        let made = page().replace("\\-", "-");
         fn each(command: &Command, name: &str, page: &str) {
             assert!(page.contains(&format!(".SS \"{name}\"")) || !name.contains(' '), "{name}");
             for long in command.get_arguments().filter(|a| is_shown(a)).filter_map(Arg::get_long) {

@@ -1,12 +1,13 @@
 //! `status`: the state at a glance, and loudly what is left to see to.
 
 use super::show::{self, Out};
-use super::{Exit, Failure, Globals, World, audit};
+use super::{Exit, Failure, Globals, audit, rules_folder};
 use crate::alert::Outcome;
 use crate::store::{Access, Store, spool};
 use crate::ticket::State;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use std::path::Path;
 
 /// Show mails, tickets and due work; exit 1 where something is left to see to
 #[derive(Debug, clap::Args)]
@@ -76,16 +77,16 @@ struct View<'a> {
 }
 
 pub(super) fn run(globals: &Globals, Args {}: Args) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
-    let store = world.store(globals, Access::Read)?;
+    let now = globals.now()?;
+    let store = globals.store(Access::Read)?;
     let outcomes = store.outcome_counts()?;
     let tickets = store.ticket_counts()?;
-    let work = Work::of(&store, world.now)?;
+    let work = Work::of(&store, now)?;
     let near_misses = store.near_misses()?.len();
-    let replies = store.reply_count(world.now - LATELY)?;
-    let findings = findings(&work, world.now);
+    let replies = store.reply_count(now - LATELY)?;
+    let findings = findings(&work, rules_wrong(globals, store.folder()), now);
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.json(
             "autoticket.status/1",
             View {
@@ -152,8 +153,16 @@ fn near(misses: usize) -> String {
     }
 }
 
-fn findings(work: &Work, now: Timestamp) -> Vec<String> {
-    let mut found: Vec<String> = work.neglected(now).into_iter().collect();
+/// Why the rules cannot be used, if so.
+fn rules_wrong(globals: &Globals, state: &Path) -> Option<String> {
+    let failure = rules_folder::load(globals.rules_folder().as_deref(), Some(state)).err()?;
+    let text = format!("{:#}", failure.error);
+    let first = text.lines().next().unwrap_or_default();
+    Some(format!("{}: mails are spooled meanwhile; autoticket rules check", show::one(first)))
+}
+
+fn findings(work: &Work, rules: Option<String>, now: Timestamp) -> Vec<String> {
+    let mut found: Vec<String> = rules.into_iter().chain(work.neglected(now)).collect();
     let mut say = |number: u64, text: &str| {
         if number > 0 {
             found.push(format!("{number} {text}"));

@@ -88,12 +88,11 @@ fn states() -> impl clap::builder::TypedValueParser<Value = State> {
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
     match args.act {
-        Act::List(args) => list(&world, globals, &args),
-        Act::Show(args) => show(&world, globals, &args),
-        Act::Close(args) => close(&world, globals, &args),
-        Act::Resend(args) => resend(&world, globals, &args),
+        Act::List(args) => list(globals, &args),
+        Act::Show(args) => show(globals, &args),
+        Act::Close(args) => close(globals, &args),
+        Act::Resend(args) => resend(globals, &args),
     }
 }
 
@@ -156,15 +155,15 @@ impl<'a> From<&'a TicketRow> for TicketView<'a> {
     }
 }
 
-fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
-    let since = show::point("--since", args.since.as_deref(), world.now)?;
+fn list(globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
+    let since = show::point("--since", args.since.as_deref(), globals.now()?)?;
     let device = args.device.as_deref().map(crate::alert::name::normal);
     let open: Vec<State> = State::ALL.into_iter().filter(|s| s.is_open()).collect();
     let states = if args.open { &open } else { &args.within };
-    let store = world.store(globals, Access::Read)?;
+    let store = globals.store(Access::Read)?;
     let rows = store.tickets(states, device.as_deref(), since, show::limit(args.limit))?;
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         out.items("autoticket.tickets/1", &rows.iter().map(TicketView::from).collect::<Vec<_>>());
         return Ok(Exit::Done);
     }
@@ -235,9 +234,9 @@ struct Whole<'a> {
     replies: Vec<ReplyView<'a>>,
 }
 
-fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
+fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
     const JOINED: usize = 100;
-    let store = world.store(globals, Access::Read)?;
+    let store = globals.store(Access::Read)?;
     let row = found(&store, &args.number)?;
     let outbox = store.outbox_of(row.id)?;
     if args.letter {
@@ -253,7 +252,7 @@ fn show(world: &World, globals: &Globals, args: &ShowArgs) -> Result<Exit, Failu
         .map(|m| ReplyView { mail: m.id, arrival: m.arrival, sender: &m.sender, subject: &m.subject })
         .collect();
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         let whole = Whole {
             ticket: (&row).into(),
             choice: &row.choice,
@@ -390,11 +389,12 @@ fn letters(store: &Store, row: &TicketRow, outbox: &[OutboxRow]) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn close(world: &World, globals: &Globals, args: &CloseArgs) -> Result<Exit, Failure> {
+fn close(globals: &Globals, args: &CloseArgs) -> Result<Exit, Failure> {
     if args.reason.trim().is_empty() {
         return Err(Failure::say(Exit::Usage, "--reason needs a text"));
     }
-    let store = world.store(globals, Access::Write)?;
+    let world = World::load(globals)?;
+    let store = globals.store(Access::Write)?;
     let tx = store.begin()?;
     let row = found(&store, &args.number)?;
     if !row.state.is_open() {
@@ -411,7 +411,7 @@ fn close(world: &World, globals: &Globals, args: &CloseArgs) -> Result<Exit, Fai
         tx.commit()?;
     }
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         let view = serde_json::json!({ "dry_run": args.dry_run, "ticket": number, "state": State::Closed, "stand_down": told });
         out.json("autoticket.ticket-closed/1", view);
     } else {
@@ -422,14 +422,15 @@ fn close(world: &World, globals: &Globals, args: &CloseArgs) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-fn resend(world: &World, globals: &Globals, args: &ResendArgs) -> Result<Exit, Failure> {
-    let store = world.store(globals, Access::Write)?;
+fn resend(globals: &Globals, args: &ResendArgs) -> Result<Exit, Failure> {
+    let store = globals.store(Access::Write)?;
+    let now = globals.now()?;
     let tx = store.begin()?;
     let mut row = found(&store, &args.number)?;
     let stuck = |m: &OutboxRow| matches!(m.state, OutboxState::Parked | OutboxState::Refused);
     let mut mails: Vec<OutboxRow> = store.outbox_of(row.id)?.into_iter().filter(stuck).collect();
     for mail in &mut mails {
-        (mail.state, mail.attempts, mail.next) = (OutboxState::Due, 0, Some(world.now));
+        (mail.state, mail.attempts, mail.next) = (OutboxState::Due, 0, Some(now));
         tx.keep_outbox(mail)?;
     }
     if row.state == State::Parked && mails.iter().any(|m| m.kind == "ticket") {
@@ -441,11 +442,11 @@ fn resend(world: &World, globals: &Globals, args: &ResendArgs) -> Result<Exit, F
         tx.roll_back();
     } else {
         let detail = serde_json::json!({ "mails": mails.len(), "recipients": recipients });
-        tx.audit(world.now, &who(), "ticket resend", &row.number, &detail)?;
+        tx.audit(globals.now()?, &who(), "ticket resend", &row.number, &detail)?;
         tx.commit()?;
     }
     let mut out = Out::new();
-    if world.json {
+    if globals.json {
         let view =
             serde_json::json!({ "dry_run": args.dry_run, "ticket": row.number, "recipients": recipients });
         out.json("autoticket.ticket-resent/1", view);

@@ -66,6 +66,18 @@ impl Globals {
     }
 }
 
+impl Globals {
+    /// Opens the state, whatever the rules say; where `--state` names an empty folder by hand, makes it first.
+    pub fn store(&self, access: Access) -> Result<Store, Failure> {
+        let state = self.state_folder();
+        if self.state.is_some() && is_empty(&state) {
+            Store::init(&state, &new_install_id())?.close()?;
+            eprintln!("autoticket: made a new state in {}", state.display());
+        }
+        Ok(Store::open(&state, access)?)
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "cli is the room that reads the environment")]
 pub(super) fn environment(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
@@ -111,13 +123,9 @@ impl World {
         Ok(World { rules, folder, state, now, json: globals.json })
     }
 
-    /// Opens the state; where `--state` names an empty folder by hand, makes it first.
+    /// Opens the state, as [`Globals::store`] does.
     pub fn store(&self, globals: &Globals, access: Access) -> Result<Store, Failure> {
-        if globals.state.is_some() && is_empty(&self.state) {
-            Store::init(&self.state, &new_install_id())?.close()?;
-            eprintln!("autoticket: made a new state in {}", self.state.display());
-        }
-        Ok(Store::open(&self.state, access)?)
+        globals.store(access)
     }
 
     pub fn engine(&self, effort: Effort) -> Engine<'_> {

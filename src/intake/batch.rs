@@ -133,9 +133,24 @@ fn read_ahead(
         if items.is_empty() {
             return;
         }
-        let read = items.into_iter().map(|item| read_one(item, engine, now)).collect();
+        let mut read: Vec<Read> = items.into_iter().map(|item| read_one(item, engine, now)).collect();
+        pack_together(&mut read);
         if sender.send((sequence, read)).is_err() {
             return;
+        }
+    }
+}
+
+/// Compresses the mails of a stretch as one block: neighbours in a mailbox say much the same.
+fn pack_together(stretch: &mut [Read]) {
+    let mails: Vec<_> = stretch
+        .iter()
+        .filter_map(|r| if let Read::Mail(arrived, _) = r { Some(&*arrived.raw) } else { None })
+        .collect();
+    let mut packed = crate::store::pack(&mails).into_iter();
+    for read in stretch {
+        if let Read::Mail(arrived, _) = read {
+            arrived.packed = packed.next().flatten();
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::alert::{AlertRecord, Judgement, Outcome, Reason};
 use crate::mail::{Mail, RawMail};
 use crate::rules::RuleSet;
 use crate::rules::model::ThresholdRule;
-use crate::store::{self, CountedNote, NewMail, NewTicket, Store, StoredLists, Twin, Tx};
+use crate::store::{self, CountedNote, NewMail, NewTicket, Packed, RawPlace, Store, StoredLists, Twin, Tx};
 use crate::ticket;
 use crate::tracking::{self, Seen, Subject, Thresholds};
 use account::{AlertAccount, steps_of_count};
@@ -32,8 +32,8 @@ pub struct Arrived {
     pub arrival: Timestamp,
     /// Where it was read: `stdin`, a path, `path:offset`.
     pub place: String,
-    /// The raw bytes compressed, where a worker has done it already.
-    pub packed: Option<Vec<u8>>,
+    /// The raw bytes compressed together with their neighbours', where a worker has done it already.
+    pub packed: Option<Packed>,
 }
 
 impl Arrived {
@@ -49,8 +49,9 @@ impl Arrived {
         // Arrival: the caller's word (stdin), else our own Received header, else what the mailbox says.
         let arrival = mail.received.filter(|_| place != STDIN).or(arrival).unwrap_or(now);
         let reading = engine.read(&mail, arrival);
-        let packed = store::pack(&raw);
-        Self { raw, mail, reading, arrival, place, packed }
+        // What judging still needs; the rest is freed by the thread that made it.
+        let mail = Mail { from: mail.from, subject: mail.subject, ..Mail::default() };
+        Self { raw, mail, reading, arrival, place, packed: None }
     }
 }
 
@@ -147,6 +148,13 @@ impl<'a, 'r> Desk<'a, 'r> {
         alerts: u32,
     ) -> Result<i64, store::Error> {
         let raw = &arrived.raw;
+        let place = if !keep {
+            RawPlace::default()
+        } else if let Some(packed) = &arrived.packed {
+            self.tx.insert_raw(raw, Some(packed))?
+        } else {
+            self.tx.insert_raw(raw, store::pack(&[raw]).remove(0).as_ref())?
+        };
         let id = self.tx.insert_mail(&NewMail {
             identity: &raw.identity,
             outcome,
@@ -155,6 +163,7 @@ impl<'a, 'r> Desk<'a, 'r> {
             event,
             length: raw.length,
             kept: if keep { raw.kept } else { 0 },
+            raw: place,
             digest: raw.digest.as_ref(),
             sender: bounded(arrived.mail.from.first().map_or("", |a| &a.address)),
             subject: bounded(&arrived.mail.subject),
@@ -162,9 +171,6 @@ impl<'a, 'r> Desk<'a, 'r> {
             first_alert,
             alerts,
         })?;
-        if keep {
-            self.tx.insert_raw(id, raw, arrived.packed.as_deref())?;
-        }
         Ok(id)
     }
 

@@ -37,7 +37,7 @@ pub fn retry(
     let desk = Desk::open(&tx, rules, engine)?;
     let mut done = Vec::with_capacity(mails.len());
     for row in mails {
-        let raw = mail::read::message(store.raw(row.id), store.folder()).map_err(|source| {
+        let raw = mail::read::message(store.raw(row.id)?, store.folder()).map_err(|source| {
             store::Error::Io { what: "read the stored mail in", path: store.folder().into(), source }
         })?;
         let mut arrived =

@@ -388,6 +388,9 @@ pub struct FailureCase {
     pub matches: Option<Pattern>,
 }
 
+/// The highest count a threshold may ask for: as many event times are kept per device and failure type.
+pub const MOST_COUNT: u32 = 1000;
+
 /// How many alerts in which time make a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThresholdRule {

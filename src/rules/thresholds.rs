@@ -4,7 +4,7 @@
 //! over an earlier one of the same scope and failure type. Which threshold wins for an alert is decided by
 //! `tracking`.
 
-use super::model::{Scope, ThresholdRule};
+use super::model::{MOST_COUNT, Scope, ThresholdRule};
 use super::overlap::{Steps, is_glob};
 use super::reader::{Checker, Fields, Keys, Named};
 use super::settings::YEAR;
@@ -24,8 +24,7 @@ keys!(THRESHOLD, "thresholds[]", "scope" "failure" "count" "within");
 /// The type of what no case of a format names; always there.
 pub const UNKNOWN: &str = "unknown";
 
-/// Event times kept per key bound the count ([`crate::tracking::model::MOST_COUNT`]).
-pub(super) const COUNTS: std::ops::RangeInclusive<i64> = 1..=crate::tracking::model::MOST_COUNT as i64;
+pub(super) const COUNTS: std::ops::RangeInclusive<i64> = 1..=MOST_COUNT as i64;
 
 /// Overlaps told of one glob: the rest shows when these are mended.
 const MOST_OVERLAPS: usize = 10;

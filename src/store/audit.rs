@@ -79,13 +79,10 @@ impl Tx<'_> {
             })
             .doing("find old raw mails")?;
         for id in &ids {
-            self.db()
-                .execute("DELETE FROM raw WHERE id>=?1 AND id<?2", [id << 12, (id + 1) << 12])
-                .and_then(|_| self.db().execute("UPDATE mail SET kept=0 WHERE id=?1", [id]))
-                .doing("forget a raw mail")?;
+            self.db().execute("UPDATE mail SET kept=0 WHERE id=?1", [id]).doing("forget a raw mail")?;
         }
-        if let Some(last) = ids.last() {
-            self.keep_note("purged-raw", &last.to_string())?;
+        if !ids.is_empty() {
+            self.forget_blocks()?;
         }
         let old: Vec<(i64, i64, i64, i64, i64, i64)> = self
             .db()
@@ -115,6 +112,22 @@ impl Tx<'_> {
             self.keep_note("purged", &super::mails::json(&purged))?;
         }
         Ok((ids.len(), old.len()))
+    }
+
+    /// Removes blocks which no mail keeps any more. Blocks and mails have the same order, so those before
+    /// the block of the first mail that still keeps its bytes are free.
+    fn forget_blocks(&self) -> Result<(), Error> {
+        let first: Option<(i64, i64)> = self
+            .db()
+            .prepare_cached("SELECT id,block FROM mail WHERE id>=?1 AND kept>0 ORDER BY id LIMIT 1")
+            .and_then(|mut s| s.query_row([self.purge_from()?], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+            .doing("find the first kept raw mail")?;
+        let (mail, block) = match first {
+            Some(found) => found,
+            None => (self.next_mail()?, i64::MAX),
+        };
+        self.db().execute("DELETE FROM raw WHERE id<?1", [block]).doing("forget raw mails")?;
+        self.keep_note("purged-raw", &mail.to_string())
     }
 
     fn purge_from(&self) -> rusqlite::Result<i64> {
@@ -220,7 +233,7 @@ impl Store {
         let missing: i64 = self
             .connection
             .prepare_cached(
-                "SELECT count(*) FROM mail WHERE id>=?1 AND id<?2 AND kept>0 AND NOT EXISTS(SELECT 1 FROM raw WHERE raw.id=mail.id<<12)",
+                "SELECT count(*) FROM mail WHERE id>=?1 AND id<?2 AND kept>0 AND NOT EXISTS(SELECT 1 FROM raw WHERE raw.id=mail.block)",
             )
             .and_then(|mut s| s.query_row([from, to], |r| r.get(0)))
             .doing("look for raw mails")?;

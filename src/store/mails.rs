@@ -8,13 +8,21 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 /// Plain bytes per stored chunk of a raw mail.
 pub const CHUNK: usize = 1 << 20;
 /// zstd level of raw mails: negative levels trade size for speed; a mail arrives once and is read seldom.
-const LEVEL: i32 = -3;
+const LEVEL: i32 = 1;
 /// Mails with the same headers that are compared byte for byte, at most: bounds what reused ones can cost.
 const TWINS: u32 = 8;
+
+/// Where the kept bytes of a mail begin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RawPlace {
+    pub block: i64,
+    pub at: u64,
+}
 
 /// A mail to be stored.
 #[derive(Debug)]
@@ -26,6 +34,8 @@ pub struct NewMail<'a> {
     pub event: Timestamp,
     pub length: u64,
     pub kept: u64,
+    /// Where its kept bytes stand: what [`Tx::insert_raw`] gave.
+    pub raw: RawPlace,
     pub digest: Option<&'a [u8; 32]>,
     pub sender: &'a str,
     pub subject: &'a str,
@@ -173,12 +183,35 @@ fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
     })
 }
 
-/// Compresses the kept bytes of a mail that is held in memory; None where it waits in a file.
-pub fn pack(raw: &RawMail) -> Option<Vec<u8>> {
-    if raw.spill.is_some() || raw.head.len() > CHUNK {
-        return None;
+/// Raw mails compressed together, ready to be stored as one block, and where in it a mail begins.
+#[derive(Debug, Clone)]
+pub struct Packed {
+    block: Arc<[u8]>,
+    at: u64,
+}
+
+/// Compresses mails that are held in memory into one block. None for those that wait in a file or fill a
+/// block by themselves: they are stored piece by piece.
+pub fn pack(mails: &[&RawMail]) -> Vec<Option<Packed>> {
+    let mut plain = Vec::new();
+    let begins: Vec<Option<u64>> = mails
+        .iter()
+        .map(|raw| {
+            let fits = raw.spill.is_none() && plain.len() + raw.head.len() <= CHUNK;
+            fits.then(|| {
+                let at = plain.len() as u64;
+                plain.extend_from_slice(&raw.head);
+                at
+            })
+        })
+        .collect();
+    match compress(&plain) {
+        Ok(block) => {
+            let block: Arc<[u8]> = block.into();
+            begins.into_iter().map(|at| at.map(|at| Packed { block: Arc::clone(&block), at })).collect()
+        }
+        Err(_) => vec![None; mails.len()],
     }
-    compress(&raw.head).ok()
 }
 
 fn slot(identity: &Identity) -> (i64, i64) {
@@ -239,7 +272,7 @@ impl Tx<'_> {
                     return Ok(Twin::Extends { mail });
                 }
             } else if row.kept > 0 {
-                let whole = crate::mail::read::message(self.store.raw(mail), self.store.folder())
+                let whole = crate::mail::read::message(self.store.raw(mail)?, self.store.folder())
                     .map_err(super::io_error("read the stored mail in", self.store.folder()))?;
                 if whole.key_of_prefix(identity.body_length).is_ok_and(|k| k == identity.full) {
                     return Ok(Twin::PrefixOf { mail });
@@ -284,8 +317,8 @@ impl Tx<'_> {
         let (head, digest) = slot(mail.identity);
         self.db()
             .prepare_cached(
-                "INSERT INTO mail(id,key,outcome,reason,arrival,event,length,kept,digest,head,body_length,first_alert,alerts,sender,subject,place)
-                 VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+                "INSERT INTO mail(id,key,outcome,reason,arrival,event,length,kept,digest,head,body_length,first_alert,alerts,sender,subject,place,block,at)
+                 VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
             )
             .and_then(|mut s| {
                 s.execute(params![
@@ -305,6 +338,8 @@ impl Tx<'_> {
                     mail.sender,
                     mail.subject,
                     mail.place,
+                    mail.raw.block,
+                    mail.raw.at as i64,
                 ])
             })
             .doing("store the mail")?;
@@ -318,24 +353,34 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Stores the raw bytes of a mail, `packed` where [`pack`] made them.
-    pub fn insert_raw(&self, mail: i64, raw: &RawMail, packed: Option<&[u8]>) -> Result<(), Error> {
-        let folder = self.store.folder();
-        let mut insert =
-            self.db().prepare_cached("INSERT INTO raw(id,data) VALUES(?1,?2)").doing("store the raw mail")?;
-        if let Some(data) = packed {
-            insert.execute(params![mail << 12, data]).doing("store the raw mail")?;
-            return Ok(());
+    /// Stores the raw bytes of a mail, `packed` where [`pack`] made them; a shared block is stored once.
+    pub fn insert_raw(&self, raw: &RawMail, packed: Option<&Packed>) -> Result<RawPlace, Error> {
+        if let Some(packed) = packed {
+            let mut last = self.block.borrow_mut();
+            if let Some((block, id)) = &*last
+                && Arc::ptr_eq(block, &packed.block)
+            {
+                return Ok(RawPlace { block: *id, at: packed.at });
+            }
+            let id = self.insert_block(&packed.block)?;
+            *last = Some((Arc::clone(&packed.block), id));
+            return Ok(RawPlace { block: id, at: packed.at });
         }
-        let mut part = 0;
-        let failed = || super::io_error("read the raw mail from", folder);
+        let failed = || super::io_error("read the raw mail from", self.store.folder());
+        let mut first = None;
         for chunk in raw.chunks(CHUNK).map_err(failed())? {
-            let chunk = chunk.map_err(failed())?;
-            let data = compress(&chunk).map_err(failed())?;
-            insert.execute(params![mail << 12 | part, data]).doing("store the raw mail")?;
-            part += 1;
+            let data = chunk.and_then(|c| compress(&c)).map_err(failed())?;
+            let id = self.insert_block(&data)?;
+            first.get_or_insert(id);
         }
-        Ok(())
+        Ok(RawPlace { block: first.unwrap_or(0), at: 0 })
+    }
+
+    fn insert_block(&self, data: &[u8]) -> Result<i64, Error> {
+        self.db()
+            .prepare_cached("INSERT INTO raw(data) VALUES(?1)")
+            .and_then(|mut s| s.insert([data]))
+            .doing("store the raw mail")
     }
 
     /// Gives a stored mail another outcome.
@@ -611,9 +656,15 @@ impl Store {
         rows.into_iter().map(mail_row).collect()
     }
 
-    /// The kept bytes of a mail.
-    pub fn raw(&self, mail: i64) -> RawReader<'_> {
-        RawReader { store: self, next: mail << 12, rest: io::Cursor::new(Vec::new()), ended: false }
+    /// The kept bytes of a mail; none where it keeps none.
+    pub fn raw(&self, mail: i64) -> Result<RawReader<'_>, Error> {
+        let place: Option<(i64, i64, i64)> = self
+            .connection
+            .prepare_cached("SELECT block,at,kept FROM mail WHERE id=?1")
+            .and_then(|mut s| s.query_row([mail], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional())
+            .doing("find a raw mail")?;
+        let (next, skip, left) = place.unwrap_or_default();
+        Ok(RawReader { store: self, next, skip: skip as u64, left: left as u64, rest: io::Cursor::new(Vec::new()) })
     }
 
     /// One alert record.
@@ -690,20 +741,27 @@ fn read_alert(r: &Row<'_>) -> rusqlite::Result<(i64, i64, bool, String, String, 
     Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
 }
 
-/// Reads the kept bytes of a mail, a chunk at a time.
+/// Reads the kept bytes of a mail, a block at a time.
 #[derive(Debug)]
 pub struct RawReader<'a> {
     store: &'a Store,
     next: i64,
+    /// Bytes of the next block that belong to other mails.
+    skip: u64,
+    left: u64,
     rest: io::Cursor<Vec<u8>>,
-    ended: bool,
 }
 
 impl Read for RawReader<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let wanted = (into.len() as u64).min(self.left) as usize;
+        if wanted == 0 {
+            return Ok(0);
+        }
         loop {
-            let n = self.rest.read(into)?;
-            if n > 0 || self.ended || into.is_empty() {
+            let n = self.rest.read(&mut into[..wanted])?;
+            if n > 0 {
+                self.left -= n as u64;
                 return Ok(n);
             }
             let data: Option<Vec<u8>> = self
@@ -712,11 +770,11 @@ impl Read for RawReader<'_> {
                 .prepare_cached("SELECT data FROM raw WHERE id=?1")
                 .and_then(|mut s| s.query_row([self.next], |r| r.get(0)).optional())
                 .map_err(io::Error::other)?;
-            match data {
-                Some(data) => self.rest = io::Cursor::new(zstd::bulk::decompress(&data, CHUNK)?),
-                None => self.ended = true,
-            }
+            let data = data.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "a raw mail is not whole"))?;
+            self.rest = io::Cursor::new(zstd::bulk::decompress(&data, CHUNK)?);
+            self.rest.set_position(std::mem::take(&mut self.skip));
             self.next += 1;
         }
     }
 }
+

@@ -28,7 +28,7 @@ mod tracking;
 pub use audit::{AuditEntry, Balance};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use mails::{
-    AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, RawReader, Twin, pack,
+    AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace, RawReader, Twin, pack,
 };
 pub use outbox::{OutboxRow, OutboxState};
 pub use tickets::{NewTicket, TicketBrief, TicketRow};
@@ -41,6 +41,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Name of the database in the state folder.
@@ -240,6 +241,7 @@ impl Store {
             open: true,
             ids: Ids::default(),
             pending: RefCell::default(),
+            block: RefCell::default(),
             devices: RefCell::default(),
         })
     }
@@ -305,6 +307,8 @@ pub struct Tx<'a> {
     open: bool,
     ids: Ids,
     pending: RefCell<tracking::Pending>,
+    /// The block stored last, which mails of one stretch share.
+    block: RefCell<Option<(Arc<[u8]>, i64)>>,
     devices: RefCell<HashMap<String, DeviceFacts>>,
 }
 

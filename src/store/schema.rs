@@ -24,6 +24,7 @@ CREATE TABLE mail(
   event INTEGER NOT NULL,
   length INTEGER NOT NULL,      -- of the whole message
   kept INTEGER NOT NULL,        -- bytes in `raw`; 0: none of its own (an exact duplicate, or purged)
+  block INTEGER NOT NULL, at INTEGER NOT NULL,
   digest BLOB,                  -- SHA-256 of the whole message, where not all of it was kept
   head INTEGER NOT NULL,        -- key into `seen`
   body_length INTEGER NOT NULL,
@@ -34,7 +35,8 @@ CREATE TABLE mail(
   place TEXT NOT NULL           -- where it was read: stdin, path, path:offset, spool
 ) STRICT;
 
--- Raw mails: id = mail << 12 | chunk; each chunk zstd.
+-- Raw mails, one after the other, in blocks of zstd: a mail begins at byte `at` of block `block` and may run
+-- on into the next blocks. Neighbours of one mailbox share a block, as they share most of their text.
 CREATE TABLE raw(id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 
 -- By what a mail is recognised again: head = day << 44 | 44 bits of Identity.head.

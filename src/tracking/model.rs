@@ -4,8 +4,8 @@ use crate::rules::model::ThresholdRule;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Event times kept per key: thresholds may ask for this many alerts at most.
-pub const MOST_COUNT: u32 = 1000;
+/// Event times kept per key: what a threshold may ask for at most.
+pub use crate::rules::model::MOST_COUNT;
 
 /// One counted alert inside a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

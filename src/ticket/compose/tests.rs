@@ -1,3 +1,5 @@
+//! What tickets look like and what they must never do: bytes, headers, hostile values, followers.
+
 use super::*;
 use crate::alert::AlertRecord;
 use crate::rules::model::{Center, Template};
