@@ -2,7 +2,7 @@
 //!
 //! It changes nothing and goes on after a failed check: a broken rules folder does not hide a full disk.
 
-use super::rules_folder::{self, Loaded};
+use super::rules_folder;
 use super::show::{self, Out};
 use super::status::Work;
 use super::{Exit, Failure, Globals, times};
@@ -132,7 +132,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 fn check_rules(globals: &Globals, state: &Path, checks: &mut Checks) -> Option<RuleSet> {
     let folder = globals.rules_folder();
     match rules_folder::load(folder.as_deref(), Some(state)) {
-        Ok(Loaded { rules, .. }) => {
+        Ok(rules) => {
             let place = folder.map_or_else(|| "compiled in".to_owned(), |f| f.display().to_string());
             checks.ok("rules", format!("{} formats, {place}", rules.formats.len()));
             Some(rules)
@@ -237,7 +237,7 @@ fn check_disk(state: &Path, checks: &mut Checks) {
         ..TOO_LITTLE => {
             checks.fail("disk", text, "make room: soon no mail can be taken in; the mail system keeps them")
         }
-        ..SCARCE => checks.warn("disk", text, "make room, or shorten `keep.raw`"),
+        TOO_LITTLE..SCARCE => checks.warn("disk", text, "make room, or shorten `keep.raw`"),
         _ => checks.ok("disk", text),
     }
 }

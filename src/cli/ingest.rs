@@ -4,7 +4,7 @@
 //! is a bounce, and a bounced alert is a lost alert. Whatever goes wrong, the mail is spooled durably and
 //! the exit is 0, or nothing is kept and it is 75 with `4.3.0 autoticket: …` as the first line.
 
-use super::rules_folder::{self, Loaded};
+use super::rules_folder;
 use super::{Exit, Failure, Globals, World, flush};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
@@ -113,6 +113,7 @@ fn survive_file_limits() {
 /// The mail in hand, for the panic hook: spooled as it is if anything of ours panics.
 static IN_HAND: OnceLock<(PathBuf, Arc<RawMail>, Timestamp)> = OnceLock::new();
 
+#[expect(clippy::disallowed_methods, reason = "the process is panicking: nothing can be returned to main")]
 fn spool_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let what = info
@@ -145,6 +146,10 @@ fn from_stdin(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "without a state a long mail waits in an unnamed file there, until 75"
+)]
 fn read_stdin(state: &Path) -> Result<RawMail, Failure> {
     let spool = state.join("spool/tmp");
     let spill = if spool.is_dir() { spool } else { std::env::temp_dir() };
@@ -174,7 +179,7 @@ fn take_in(
     raw: &Arc<RawMail>,
     now: Timestamp,
 ) -> Result<Account, Failure> {
-    let Loaded { rules, .. } = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
+    let rules = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
     let engine = Engine::new(&rules, Effort::OneMail);
     let mut arrived = Arrived::read(Arc::clone(raw), &engine, Some(now), now, intake::STDIN.to_owned());
     if let Some(id) = &args.queue_id {

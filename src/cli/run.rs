@@ -96,10 +96,10 @@ fn changed(world: &World, stamp: &mut Vec<u8>, asked: bool) -> Option<RuleSet> {
     }
     *stamp = now;
     match rules_folder::load(world.folder.as_deref(), Some(&world.state)) {
-        Ok(loaded) => {
-            let digest = &loaded.rules.digest;
+        Ok(rules) => {
+            let digest = &rules.digest;
             eprintln!("autoticket: rules reloaded ({})", &digest[..12.min(digest.len())]);
-            Some(loaded.rules)
+            Some(rules)
         }
         Err(failure) => {
             failure.report();

@@ -1,6 +1,6 @@
 //! Arguments, environment and rules folder resolved: what a command works with.
 
-use super::rules_folder::{self, Loaded};
+use super::rules_folder;
 use super::{Exit, Failure, times};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
@@ -119,7 +119,7 @@ impl World {
         let now = globals.now()?;
         let state = globals.state_folder();
         let folder = globals.rules_folder();
-        let Loaded { rules, .. } = rules_folder::load(folder.as_deref(), Some(&state))?;
+        let rules = rules_folder::load(folder.as_deref(), Some(&state))?;
         Ok(World { rules, folder, state, now, json: globals.json })
     }
 
