@@ -180,8 +180,7 @@ fn replace(
     let before = store.list_size(kind)?;
     let after = entries.rows.len() as u64;
     if !force && before > 0 && after * 2 <= before {
-        let text =
-            format!("the list of {} would shrink from {before} entries to {after}: refused", kind.word());
+        let text = format!("the list of {} would shrink from {before} to {after}: refused", kind.word());
         return Err(Failure::say(Exit::Data, text).hint(format!(
             "autoticket {} import FILE --dry-run shows what would go; --force imports it",
             kind.word()
@@ -224,7 +223,8 @@ fn import(globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, 
         return Ok(Exit::Done);
     }
     let would = if args.dry_run { "would be " } else { "" };
-    out.line(format!("{}: {size} entries; {would}{}", kind.word(), words(&diff)));
+    let entries = if size == 1 { "1 entry".to_owned() } else { format!("{size} entries") };
+    out.line(format!("{}: {entries}; {would}{}", kind.word(), words(&diff)));
     for (sign, names) in [("+", &diff.added), ("-", &diff.removed), ("~", &diff.changed)] {
         for name in &names.first {
             out.line(format!("  {sign} {}", show::one(name)));

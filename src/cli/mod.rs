@@ -3,6 +3,8 @@
 //! The only room that prints, reads the environment or the clock. It decides nothing about mails or
 //! tickets. `ingest` is dispatched before the other commands are even built: it runs once per mail.
 
+#![expect(clippy::disallowed_macros, reason = "cli is the room that prints")]
+
 mod alert;
 mod audit;
 mod completions;

@@ -119,16 +119,20 @@ def tallied(names):
     return counts
 
 
-def alert_mail(name, size=3000):
-    """One error alert of the device `name`, about `size` bytes, as the generated yardstick mails look."""
+def alert_mail(name, size=3000, device=None):
+    """The error alert `name` of a device (its own where none is said), of about `size` bytes.
+
+    It looks as the mails of the yardsticks' generator do.
+    """
+    device = device or name
     server, domain = "is0001", "emea.swdist.example.com"
     lines = [
         f"Message-ID: <{name}@{server}.{domain}>", "Date: Thu, 26 Feb 2026 11:00:00 +0000",
         f"From: Distribution Manager <dm@{server}.{domain}>", "To: servicedesk@swdist.example.com",
-        f"Subject: SWD ALERT: access failure {server} -> {name} (jre-1.3.1_02)", "MIME-Version: 1.0",
+        f"Subject: SWD ALERT: access failure {server} -> {device} (jre-1.3.1_02)", "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8", "", "Software distribution error alert", "",
         f"Error-Alert-Id: {name}", "Geographic Region: EMEA-42", "Location: Building 7, Room 42",
-        f"Computer Server Name: {name}", f"Intermediate Server: {server}.{domain}", "Package: jre-1.3.1_02",
+        f"Computer Server Name: {device}", f"Intermediate Server: {server}.{domain}", "Package: jre-1.3.1_02",
         "Delivery Job Id: J0000042", "Failed at: 2026-02-26T11:00:00Z", "Announced Failure: access", "",
         "  permission denied: /opt/sw/42", "", "Distribution trace:"]
     text = "\n".join(lines) + "\n"
