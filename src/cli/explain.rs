@@ -27,7 +27,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
             let account = intake::rehearse(&store, &world.rules, &engine, &arrived)?;
             let mut out = io::stdout().lock();
             let _ = if world.json {
-                writeln!(out, "{}", serde_json::to_string(&account).unwrap_or_default())
+                writeln!(out, "{}", super::show::json(&account))
             } else {
                 out.write_all(text(&account).as_bytes())
             };
@@ -42,7 +42,7 @@ fn read(
     engine: &crate::alert::engine::Engine<'_>,
     path: &Path,
 ) -> Result<Vec<Arrived>, Failure> {
-    let spill = std::env::temp_dir();
+    let spill = super::world::spill_folder();
     let failed = |e: io::Error| {
         Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read {}", path.display())))
     };

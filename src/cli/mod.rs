@@ -83,6 +83,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "where arguments come in")]
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(rest) = ingest_alone(&arguments) {
         return ingest::main(rest).into();

@@ -19,13 +19,6 @@ const FOLDERS: [&str; 4] = ["", "alerts", "conf.d", "templates"];
 /// A rule file is at most this long.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// Rules, and the stamp of the files they came from.
-#[derive(Debug)]
-pub struct Loaded {
-    pub rules: RuleSet,
-    pub stamp: Vec<u8>,
-}
-
 #[derive(Debug)]
 struct File {
     name: String,
@@ -37,21 +30,21 @@ struct File {
 ///
 /// # Errors
 /// [`Exit::Permission`] where somebody else may write the rules, [`Exit::Configuration`] with all mistakes.
-pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<Loaded, Failure> {
+pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<RuleSet, Failure> {
     let files = list(folder)?;
     let stamp = stamp(folder, &files);
     let cache = state.map(|s| s.join(CACHE));
     if let Some(rules) =
         cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp))
     {
-        return Ok(Loaded { rules, stamp });
+        return Ok(rules);
     }
     let sources = read(files)?;
     let rules = rules::compile(&sources).map_err(|mistakes| mistaken(&mistakes))?;
     if let (Some(cache), Some(state)) = (cache, state) {
         keep(&cache, state, &rules::cache::encode(&rules, &stamp));
     }
-    Ok(Loaded { rules, stamp })
+    Ok(rules)
 }
 
 /// Every mistake in the rules of a folder.

@@ -92,7 +92,7 @@ pub fn rehearse(
 ) -> Result<(), store::Error> {
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
-    let spill = std::env::temp_dir();
+    let spill = store.folder().join("spool/tmp");
     while let Some(item) = mailbox.next(&spill) {
         match read_one(item, engine, now) {
             Read::Mail(arrived, _) => each(Event::Settled(&desk.settle(&arrived, false)?)),

@@ -28,7 +28,8 @@ mod tracking;
 pub use audit::{AuditEntry, Balance};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use mails::{
-    AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace, RawReader, Twin, pack,
+    AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace,
+    RawReader, Twin, pack,
 };
 pub use outbox::{OutboxRow, OutboxState};
 pub use tickets::{NewTicket, TicketBrief, TicketRow};
