@@ -1,7 +1,11 @@
 //! Arguments, environment and rules folder resolved: what a command works with.
 
 use super::rules_folder;
+<<<<<<< HEAD
 use super::{Exit, Failure, times};
+=======
+use super::{Exit, Failure, show, times};
+>>>>>>> cli
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::rules::RuleSet;
@@ -72,7 +76,7 @@ impl Globals {
         let state = self.state_folder();
         if self.state.is_some() && is_empty(&state) {
             Store::init(&state, &new_install_id())?.close()?;
-            eprintln!("autoticket: made a new state in {}", state.display());
+            show::tell(format_args!("autoticket: made a new state in {}", state.display()));
         }
         Ok(Store::open(&state, access)?)
     }
