@@ -228,19 +228,6 @@ fn check_disk(state: &Path, checks: &mut Checks) {
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let text = format!("{} MiB free for {}", free >> 20, state.display());
     let files = disk.f_files > 0 && disk.f_favail < 1000;
-<<<<<<< HEAD
-    match free {
-        _ if files => checks.fail(
-            "disk",
-            format!("{} inodes free for {}", disk.f_favail, state.display()),
-            "remove small files there",
-        ),
-        ..TOO_LITTLE => {
-            checks.fail("disk", text, "make room: soon no mail can be taken in; the mail system keeps them")
-        }
-        TOO_LITTLE..SCARCE => checks.warn("disk", text, "make room, or shorten `keep.raw`"),
-        _ => checks.ok("disk", text),
-=======
     if files {
         let text = format!("{} inodes free for {}", disk.f_favail, state.display());
         checks.fail("disk", text, "remove small files there");
@@ -250,7 +237,6 @@ fn check_disk(state: &Path, checks: &mut Checks) {
         checks.warn("disk", text, "make room, or shorten `keep.raw`");
     } else {
         checks.ok("disk", text);
->>>>>>> cli
     }
 }
 

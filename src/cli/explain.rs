@@ -40,21 +40,11 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-<<<<<<< HEAD
 /// A mail to be explained, with its row where it is a stored one: that one is judged as if it came now.
 type Read = (Arrived, Option<MailRow>);
 
 fn read(world: &World, store: &Store, engine: &Engine<'_>, path: &Path) -> Result<Vec<Read>, Failure> {
     let spill = store.spill_folder();
-=======
-fn read(
-    world: &World,
-    store: &crate::store::Store,
-    engine: &crate::alert::engine::Engine<'_>,
-    path: &Path,
-) -> Result<Vec<Arrived>, Failure> {
-    let spill = super::world::spill_folder();
->>>>>>> cli
     let failed = |e: io::Error| {
         Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read {}", path.display())))
     };

@@ -5,11 +5,7 @@
 //! the exit is 0, or nothing is kept and it is 75 with `4.3.0 autoticket: …` as the first line.
 
 use super::rules_folder;
-<<<<<<< HEAD
-use super::{Exit, Failure, Globals, World, flush};
-=======
 use super::{Exit, Failure, Globals, World, flush, show};
->>>>>>> cli
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::intake::{self, Account, Arrived, batch};
@@ -112,7 +108,6 @@ fn survive_file_limits() {
 /// The mail in hand, for the panic hook: spooled as it is if anything of ours panics.
 static IN_HAND: OnceLock<(PathBuf, Arc<RawMail>, Timestamp)> = OnceLock::new();
 
-#[expect(clippy::disallowed_methods, reason = "the process is panicking: nothing can be returned to main")]
 fn spool_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let what = info
@@ -146,10 +141,6 @@ fn from_stdin(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "without a state a long mail waits in an unnamed file there, until 75"
-)]
 fn read_stdin(state: &Path) -> Result<RawMail, Failure> {
     let spool = state.join("spool/tmp");
     let spill = if spool.is_dir() { spool } else { super::world::spill_folder() };

@@ -38,18 +38,13 @@ pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<RuleSet, Fail
     if let Some(rules) =
         cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp))
     {
-<<<<<<< HEAD
         return Ok(beside(rules, folder));
-=======
-        return Ok(rules);
->>>>>>> cli
     }
     let sources = read(files)?;
     let rules = rules::compile(&sources).map_err(|mistakes| mistaken(&mistakes))?;
     if let (Some(cache), Some(state)) = (cache, state) {
         keep(&cache, state, &rules::cache::encode(&rules, &stamp));
     }
-<<<<<<< HEAD
     Ok(beside(rules, folder))
 }
 
@@ -66,9 +61,6 @@ fn beside(mut rules: RuleSet, folder: Option<&Path>) -> RuleSet {
         }
     }
     rules
-=======
-    Ok(rules)
->>>>>>> cli
 }
 
 /// Every mistake in the rules of a folder.

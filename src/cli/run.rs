@@ -98,11 +98,7 @@ fn changed(world: &World, stamp: &mut Vec<u8>, asked: bool) -> Option<RuleSet> {
     match rules_folder::load(world.folder.as_deref(), Some(&world.state)) {
         Ok(rules) => {
             let digest = &rules.digest;
-<<<<<<< HEAD
-            eprintln!("autoticket: rules reloaded ({})", &digest[..12.min(digest.len())]);
-=======
             show::tell(format_args!("autoticket: rules reloaded ({})", &digest[..12.min(digest.len())]));
->>>>>>> cli
             Some(rules)
         }
         Err(failure) => {

@@ -1,11 +1,7 @@
 //! Arguments, environment and rules folder resolved: what a command works with.
 
 use super::rules_folder;
-<<<<<<< HEAD
-use super::{Exit, Failure, times};
-=======
 use super::{Exit, Failure, show, times};
->>>>>>> cli
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::rules::RuleSet;

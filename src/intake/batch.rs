@@ -92,11 +92,7 @@ pub fn rehearse(
 ) -> Result<(), store::Error> {
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
-<<<<<<< HEAD
     let spill = store.spill_folder();
-=======
-    let spill = store.folder().join("spool/tmp");
->>>>>>> cli
     while let Some(item) = mailbox.next(&spill) {
         match read_one(item, engine, now) {
             Read::Mail(arrived, _) => each(Event::Settled(&desk.settle(&arrived, false)?)),
