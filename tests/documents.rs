@@ -135,7 +135,8 @@ fn refused(line: &Line) -> Option<String> {
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
     let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    (!shown && !(line.mentioned && incomplete)).then(|| format!("{}: {error}", line.words.join(" ")))
+    let excused = shown || (line.mentioned && incomplete);
+    (!excused).then(|| format!("{}: {error}", line.words.join(" ")))
 }
 
 #[test]
@@ -250,8 +251,11 @@ fn the_first_rule_of_the_readme_reads_its_mail_and_its_samples_hold() {
     assert!(!run(&["test"]).status.success(), "a wrong claim is found");
 }
 
-/// The commands of `make demo`: as make shows them (None: with `@`), and as a shell runs them here.
-fn demo(makefile: &str) -> (BTreeMap<String, String>, Vec<(Option<String>, String)>) {
+/// One command of a recipe: as make shows it (None: with `@`), and as a shell runs it here.
+type Step = (Option<String>, String);
+
+/// The environment and the commands of `make demo`.
+fn demo(makefile: &str) -> (BTreeMap<String, String>, Vec<Step>) {
     let mut variables = BTreeMap::from([("RELEASE".to_owned(), String::new())]);
     let mut environment = BTreeMap::new();
     let mut recipe = Vec::new();
@@ -318,8 +322,8 @@ fn the_transcript_in_the_readme_is_what_make_demo_prints() {
         rest = &rest[at + stretch.len()..];
     }
     for outcome in ["counted", "duplicate", "rejected", "unrecognised", "quarantined", "repair", "own"] {
-        let shown = |line: &&str| line.contains(&format!(".eml: {outcome}: "));
-        assert!(transcript.iter().any(|line| shown(&line)), "no mail is {outcome}");
+        let shown = |line: &str| line.contains(&format!(".eml: {outcome}: "));
+        assert!(transcript.iter().any(|line| shown(line)), "no mail is {outcome}");
     }
     let state = folder.path().join("demo-out/state");
     let told: String = rows(&readme).iter().map(|cells| format!("{} ", cells[0])).collect();
