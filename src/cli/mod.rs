@@ -83,7 +83,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "where arguments come in")]
+    #[expect(clippy::disallowed_methods, reason = "the edge where arguments come in")]
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(rest) = ingest_alone(&arguments) {
         return ingest::main(rest).into();

@@ -5,6 +5,7 @@
 //! read again.
 
 use super::{Exit, Failure};
+use crate::rules::model::TransportRule;
 use crate::rules::{self, Mistake, RuleSet, Source};
 use std::ffi::OsStr;
 use std::fs;
@@ -37,14 +38,29 @@ pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<RuleSet, Fail
     if let Some(rules) =
         cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp))
     {
-        return Ok(rules);
+        return Ok(beside(rules, folder));
     }
     let sources = read(files)?;
     let rules = rules::compile(&sources).map_err(|mistakes| mistaken(&mistakes))?;
     if let (Some(cache), Some(state)) = (cache, state) {
         keep(&cache, state, &rules::cache::encode(&rules, &stamp));
     }
-    Ok(rules)
+    Ok(beside(rules, folder))
+}
+
+/// Files which rules name without a folder stand beside them, unless the service manager hands them over.
+fn beside(mut rules: RuleSet, folder: Option<&Path>) -> RuleSet {
+    if let (Some(folder), TransportRule::Smtp { credential, authority, .. }) =
+        (folder, &mut rules.settings.delivery.transport)
+    {
+        for name in [credential, authority].into_iter().flatten() {
+            let path = folder.join(&*name);
+            if Path::new(name).is_relative() && path.is_file() {
+                *name = path.to_string_lossy().into_owned();
+            }
+        }
+    }
+    rules
 }
 
 /// Every mistake in the rules of a folder.
