@@ -108,6 +108,7 @@ fn survive_file_limits() {
 /// The mail in hand, for the panic hook: spooled as it is if anything of ours panics.
 static IN_HAND: OnceLock<(PathBuf, Arc<RawMail>, Timestamp)> = OnceLock::new();
 
+#[expect(clippy::disallowed_methods, reason = "the process is panicking: nothing can be returned to main")]
 fn spool_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let what = info
