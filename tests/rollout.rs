@@ -211,6 +211,11 @@ fn reply_of_a_person_is_kept_with_its_ticket() {
 }
 
 /// The real mails, where they stand beside the project.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "where the corpus is, and that it is not"
+)]
 fn corpus() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     let folder = std::env::var_os("AUTOTICKET_CORPUS").map_or(beside, PathBuf::from).join("mail");
