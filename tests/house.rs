@@ -51,15 +51,6 @@ const LONG: [(&str, usize, &str); 2] = [
     ("tests/cli.rs", 750, "every command once, over one state"),
 ];
 
-/// The only looks at the environment outside `cli`.
-const ENVIRONMENT: [(&str, &str, &str); 1] = [(
-    "src/intake/batch.rs",
-    "std::env::temp_dir",
-    "a rehearsal must not write into the state folder, so long mails spill elsewhere",
-)];
-
-/// The only sockets outside `delivery`.
-
 const PRINTS: [&str; 5] = ["print!", "println!", "eprint!", "eprintln!", "dbg!"];
 
 fn root() -> &'static Path {
@@ -179,8 +170,7 @@ fn printing_elsewhere(sources: &[Source]) -> Vec<String> {
 
 fn environment_elsewhere(sources: &[Source]) -> Vec<String> {
     paths_against(sources, |source, path| {
-        let excused = ENVIRONMENT.iter().any(|(file, what, _)| *file == source.path && *what == path);
-        (below(path, "std::env") && source.room() != "cli" && !excused)
+        (below(path, "std::env") && source.room() != "cli")
             .then(|| format!("`{path}`: only `cli` reads the environment"))
     })
 }
@@ -419,7 +409,7 @@ fn every_module_opens_with_its_header() {
 
 #[test]
 fn every_excuse_still_has_its_file() {
-    let excused = EDGES.iter().map(|(file, _)| *file).chain(ENVIRONMENT.map(|(file, ..)| file));
+    let excused = EDGES.iter().map(|(file, _)| *file);
     for file in excused {
         assert!(root().join(file).is_file(), "{file} is gone: take its row away");
     }
