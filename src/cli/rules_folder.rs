@@ -7,9 +7,9 @@
 use super::{Exit, Failure};
 use crate::rules::{self, Mistake, RuleSet, Source};
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Compiled rules in the state folder; may be deleted at any time.
@@ -41,9 +41,8 @@ pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<Loaded, Failu
     let files = list(folder)?;
     let stamp = stamp(folder, &files);
     let cache = state.map(|s| s.join(CACHE));
-    if let Some(rules) =
-        cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp))
-    {
+    let kept = cache.as_deref().and_then(cached);
+    if let Some(rules) = kept.and_then(|b| rules::cache::decode(&b, &stamp)) {
         return Ok(Loaded { rules, stamp });
     }
     let sources = read(files)?;
@@ -205,6 +204,15 @@ fn mistaken(mistakes: &[Mistake]) -> Failure {
     Failure::say(Exit::Configuration, format!("the rules are wrong\n{}{tail}", lines.join("\n")))
 }
 
+/// The kept rules, where nobody else could have written them: they decide as much as the files do.
+fn cached(cache: &Path) -> Option<Vec<u8>> {
+    let mut file = fs::File::open(cache).ok()?;
+    trusted(cache, &file.metadata().ok()?).ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Keeps the compiled rules; whatever fails here only costs time.
 fn keep(cache: &Path, state: &Path, bytes: &[u8]) {
     let ours = fs::metadata(state).is_ok_and(|m| m.uid() == rustix::process::geteuid().as_raw());
@@ -212,7 +220,15 @@ fn keep(cache: &Path, state: &Path, bytes: &[u8]) {
         return;
     }
     let temporary = cache.with_extension(format!("cache.{}", std::process::id()));
-    if fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, cache)).is_err() {
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, cache));
+    if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
 }
