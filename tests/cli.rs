@@ -1,126 +1,13 @@
 //! The command line as people and monitoring use it: outputs, JSON, exit statuses. The environment is empty,
 //! the clock stands still, the state is a temporary folder.
 
-use assert_cmd::Command;
+#[path = "support/site.rs"]
+mod site;
+
 use serde_json::Value;
+use site::{NOW, Site, alert};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use tempfile::TempDir;
-
-const NOW: &str = "2026-03-12T18:00:00Z";
-
-/// A site with rules, a state and lists.
-struct Site {
-    folder: TempDir,
-}
-
-/// What a command gave.
-struct Gave {
-    exit: i32,
-    out: String,
-    err: String,
-}
-
-impl Gave {
-    fn json(&self) -> Value {
-        assert_eq!(self.out.lines().count(), 1, "one object on one line: {}", self.out);
-        serde_json::from_str(&self.out).expect("JSON")
-    }
-
-    #[track_caller]
-    fn ok(self) -> String {
-        assert_eq!(self.exit, 0, "{}{}", self.out, self.err);
-        self.out
-    }
-
-    /// Exit, first line of the error, first hint.
-    fn failure(&self) -> (i32, &str, &str) {
-        let mut lines = self.err.lines();
-        (self.exit, lines.next().unwrap_or_default(), lines.next().unwrap_or_default())
-    }
-}
-
-impl Site {
-    /// Only a folder.
-    fn bare() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
-    }
-
-    /// With state, rules and lists.
-    fn new() -> Self {
-        let site = Self::bare();
-        site.run(&["init", "--install-id", "test"]).ok();
-        site.file("domains.txt", "example.com\n");
-        site.file("nodes.csv", "name,aliases\nis38,is38-old\nis1,\n");
-        site.run(&["domains", "import", "domains.txt"]).ok();
-        site.run(&["nodes", "import", "nodes.csv"]).ok();
-        site
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("inside the folder")).expect("a folder");
-        fs::write(&path, text).expect("a file");
-        path
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = assert_cmd::cargo::cargo_bin_cmd!("autoticket");
-        command
-            .env_clear()
-            .env("TZ", "UTC")
-            .env("LOGNAME", "ann")
-            .env("AUTOTICKET_RULES", self.folder.path().join("rules"));
-        command.env("AUTOTICKET_STATE", self.folder.path().join("state"));
-        command.current_dir(self.folder.path()).args(words);
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Gave {
-        self.fed(words, "")
-    }
-
-    /// With standard input.
-    fn fed(&self, words: &[&str], input: &str) -> Gave {
-        let rules = self.folder.path().join("rules");
-        let mut all = vec!["--now", NOW];
-        let rules = rules.to_string_lossy();
-        if words.first() == Some(&"init") {
-            all.extend(["--rules", &rules]);
-        }
-        all.extend(words);
-        let output = self.command(&all).write_stdin(input).output().expect("it runs");
-        let text = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).expect("UTF-8");
-            text.replace(&*self.folder.path().to_string_lossy(), "SITE")
-        };
-        Gave {
-            exit: output.status.code().expect("no signal"),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
-    }
-
-    /// Takes in one alert; the minute makes it another mail.
-    fn alert(&self, minute: u32, device: &str, failure: &str) -> String {
-        self.fed(&["ingest"], &alert("is38", minute, device, failure)).ok()
-    }
-
-    fn ticket(&self) -> String {
-        let tickets = self.run(&["ticket", "list", "--json"]).json();
-        tickets["items"][0]["ticket"].as_str().expect("a ticket").to_owned()
-    }
-}
-
-fn alert(node: &str, minute: u32, device: &str, failure: &str) -> String {
-    format!(
-        "From: dm@{node}.east.example.com\r\nTo: alerts@example.com\r\nDate: Thu, 12 Mar 2026 17:{minute:02}:00 +0000\r\n\
-         Message-ID: <{node}.{device}.{minute}@example.com>\r\nSubject: Distribution error on {device}\r\n\r\n\
-         autoticket-alert: 1\r\nId: E-{minute}\r\nDevice: {device}\r\nTool: swdist\r\nJob: J42\r\nPackage: jre-1.3.1\r\n\
-         Server: {node}\r\nFailure: {failure}\r\n"
-    )
-}
 
 #[test]
 fn an_alert_that_meets_its_threshold_becomes_a_ticket_that_is_sent_once() {
@@ -566,7 +453,9 @@ fn a_reader_that_goes_away_is_no_failure() {
         site.alert(minute, "node7", "connection");
     }
     let program = assert_cmd::cargo::cargo_bin!("autoticket");
-    let output = std::process::Command::new("/bin/sh")
+    #[expect(clippy::disallowed_methods, reason = "a pipe between two programs is what is tested")]
+    let mut shell = std::process::Command::new("/bin/sh");
+    let output = shell
         .args(["-c", r#""$0" rules show --json | true; "$0" mail list --limit 0 --json | head -c 1"#])
         .arg(program)
         .env_clear()

@@ -2,7 +2,7 @@
 //!
 //! It changes nothing and goes on after a failed check: a broken rules folder does not hide a full disk.
 
-use super::rules_folder::{self, Loaded};
+use super::rules_folder;
 use super::show::{self, Out};
 use super::status::Work;
 use super::{Exit, Failure, Globals, times};
@@ -132,7 +132,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 fn check_rules(globals: &Globals, state: &Path, checks: &mut Checks) -> Option<RuleSet> {
     let folder = globals.rules_folder();
     match rules_folder::load(folder.as_deref(), Some(state)) {
-        Ok(Loaded { rules, .. }) => {
+        Ok(rules) => {
             let place = folder.map_or_else(|| "compiled in".to_owned(), |f| f.display().to_string());
             checks.ok("rules", format!("{} formats, {place}", rules.formats.len()));
             Some(rules)
@@ -228,17 +228,15 @@ fn check_disk(state: &Path, checks: &mut Checks) {
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let text = format!("{} MiB free for {}", free >> 20, state.display());
     let files = disk.f_files > 0 && disk.f_favail < 1000;
-    match free {
-        _ if files => checks.fail(
-            "disk",
-            format!("{} inodes free for {}", disk.f_favail, state.display()),
-            "remove small files there",
-        ),
-        ..TOO_LITTLE => {
-            checks.fail("disk", text, "make room: soon no mail can be taken in; the mail system keeps them")
-        }
-        ..SCARCE => checks.warn("disk", text, "make room, or shorten `keep.raw`"),
-        _ => checks.ok("disk", text),
+    if files {
+        let text = format!("{} inodes free for {}", disk.f_favail, state.display());
+        checks.fail("disk", text, "remove small files there");
+    } else if free < TOO_LITTLE {
+        checks.fail("disk", text, "make room: soon no mail can be taken in; the mail system keeps them");
+    } else if free < SCARCE {
+        checks.warn("disk", text, "make room, or shorten `keep.raw`");
+    } else {
+        checks.ok("disk", text);
     }
 }
 

@@ -4,8 +4,8 @@
 //! is a bounce, and a bounced alert is a lost alert. Whatever goes wrong, the mail is spooled durably and
 //! the exit is 0, or nothing is kept and it is 75 with `4.3.0 autoticket: …` as the first line.
 
-use super::rules_folder::{self, Loaded};
-use super::{Exit, Failure, Globals, World, flush};
+use super::rules_folder;
+use super::{Exit, Failure, Globals, World, flush, show};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::intake::{self, Account, Arrived, batch};
@@ -96,18 +96,8 @@ fn try_later(failure: &Failure, strict: bool) -> Exit {
     if strict {
         return failure.report();
     }
-    say(&format!("4.3.0 autoticket: {}", failure.line()));
+    show::say(format!("4.3.0 autoticket: {}", failure.line()));
     Exit::TryAgain
-}
-
-/// Prints a line; a reader that is gone is no trouble of the mail's.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Says something to a person; a reader that is gone is no trouble of the mail's.
-fn warn(text: &str) {
-    let _ = writeln!(io::stderr(), "autoticket: {text}");
 }
 
 /// A file size limit shall give an error, not a signal: SIGXFSZ gets a handler that does nothing.
@@ -127,7 +117,7 @@ fn spool_on_panic() {
         let what = info
             .location()
             .map_or_else(|| "panic".to_owned(), |l| format!("panic at {}:{}", l.file(), l.line()));
-        warn(&info.to_string());
+        show::tell(format_args!("autoticket: {info}"));
         if COMMITTED.load(Ordering::SeqCst) {
             std::process::exit(i32::from(Exit::Done.code()));
         }
@@ -153,7 +143,10 @@ fn from_stdin(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
             match afterwards {
                 Err(failure) if args.strict => Err(failure),
                 Err(failure) => {
-                    warn(&format!("the mail is stored; afterwards: {}", failure.line()));
+                    show::tell(format_args!(
+                        "autoticket: the mail is stored; afterwards: {}",
+                        failure.line()
+                    ));
                     Ok(Exit::Done)
                 }
                 Ok(()) => Ok(Exit::Done),
@@ -166,7 +159,7 @@ fn from_stdin(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
 
 fn read_stdin(state: &Path) -> Result<RawMail, Failure> {
     let spool = state.join("spool/tmp");
-    let spill = if spool.is_dir() { spool } else { std::env::temp_dir() };
+    let spill = if spool.is_dir() { spool } else { super::world::spill_folder() };
     let failed =
         |e| Failure::new(Exit::Io, anyhow::Error::new(e).context("read the mail from standard input"));
     mail::read::message(io::stdin().lock(), &spill).map_err(failed)
@@ -193,7 +186,7 @@ fn take_in(
     raw: &Arc<RawMail>,
     now: Timestamp,
 ) -> Result<(Account, Result<(), Failure>), Failure> {
-    let Loaded { rules, .. } = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
+    let rules = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
     let engine = Engine::new(&rules, Effort::OneMail);
     let mut arrived = Arrived::read(Arc::clone(raw), &engine, Some(now), now, intake::STDIN.to_owned());
     if let Some(id) = &args.queue_id {
@@ -214,7 +207,7 @@ fn take_up_spool(store: &Store, rules: &crate::rules::RuleSet, engine: &Engine<'
     if store::spool::count(store.folder()) > 0
         && let Err(error) = intake::drain_spool(store, rules, engine, AT_ONCE, &mut |_| {})
     {
-        warn(&format!("the spool stays: {}", Failure::from(error).line()));
+        show::tell(format_args!("autoticket: the spool stays: {}", Failure::from(error).line()));
     }
 }
 
@@ -224,7 +217,7 @@ fn set_aside(state: &Path, raw: &RawMail, arrival: Timestamp, failure: &Failure)
     let standing = store::install_id(state).and_then(|_| store::owned_by_us(state));
     match standing.and_then(|()| store::spool::accept(state, raw, arrival)) {
         Ok(_) => {
-            say(&format!("spooled: {}; the next run takes it up", failure.line()));
+            show::say(format!("spooled: {}; the next run takes it up", failure.line()));
             Exit::Done
         }
         Err(_) => try_later(failure, false),
@@ -276,18 +269,16 @@ fn take_in_mailbox(
     let mut each = |event: batch::Event<'_>| match event {
         batch::Event::Settled(account) => {
             let _ = if world.json {
-                serde_json::to_writer(&mut out, account)
-                    .map_err(io::Error::from)
-                    .and_then(|()| out.write_all(b"\n"))
+                writeln!(out, "{}", show::json(account))
             } else {
                 writeln!(out, "{}: {}", Shown::new(&account.place), account.line())
             };
         }
         batch::Event::Unreadable(error) => {
             unreadable = true;
-            eprintln!("autoticket: {error}; the next mails are unaffected");
+            show::tell(format_args!("autoticket: {error}; the next mails are unaffected"));
         }
-        batch::Event::Committed(mails) if progress => eprint!("\r{mails} mails"),
+        batch::Event::Committed(mails) if progress => show::progress(format_args!("\r{mails} mails")),
         batch::Event::Committed(_) => {}
     };
     if args.dry_run {
@@ -297,15 +288,15 @@ fn take_in_mailbox(
     }
     let _ = out.flush();
     if progress {
-        eprintln!();
+        show::tell("");
     }
     Ok(unreadable)
 }
 
 fn report(json: bool, account: &Account) {
     if json {
-        say(&serde_json::to_string(account).unwrap_or_default());
+        show::say(show::json(account));
     } else {
-        say(&account.line());
+        show::say(account.line());
     }
 }

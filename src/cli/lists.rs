@@ -143,12 +143,12 @@ fn list(globals: &Globals, kind: ListKind, args: &ListArgs) -> Result<Exit, Fail
     if let Some((entries, _, at, origin)) = store.list_state(kind)?
         && entries > rows.len() as u64
     {
-        eprintln!(
+        show::tell(format_args!(
             "autoticket: {} of {entries} entries; imported {} from {}",
             rows.len(),
             show::time(at),
             show::one(&origin)
-        );
+        ));
     }
     Ok(Exit::Done)
 }
@@ -383,7 +383,9 @@ fn misses(globals: &Globals) -> Result<Exit, Failure> {
     }
     out.table(&table);
     if !rows.is_empty() {
-        eprintln!("autoticket: autoticket nodes accept NODE… lists them and judges their mails anew");
+        show::tell(format_args!(
+            "autoticket: autoticket nodes accept NODE… lists them and judges their mails anew"
+        ));
     }
     Ok(Exit::Done)
 }
@@ -397,13 +399,15 @@ pub(super) fn refresh(store: &Store, rules: &RuleSet, folder: Option<&Path>, now
         let Some(source) = source else { continue };
         match refresh_one(store, kind, source, folder, now) {
             Ok(None) => {}
-            Ok(Some(diff)) => eprintln!("autoticket: {} refreshed: {}", kind.word(), words(&diff)),
+            Ok(Some(diff)) => {
+                show::tell(format_args!("autoticket: {} refreshed: {}", kind.word(), words(&diff)))
+            }
             Err(failure) => {
-                eprintln!(
+                show::tell(format_args!(
                     "autoticket: {} not refreshed, the old list stays: {}",
                     kind.word(),
                     failure.line()
-                );
+                ));
             }
         }
     }

@@ -383,6 +383,24 @@ pub fn rehearse(
     Ok(account)
 }
 
+/// What judging a stored mail anew would give now, as if it had not been taken in; nothing is changed.
+pub fn rehearse_stored(
+    store: &Store,
+    rules: &RuleSet,
+    engine: &Engine<'_>,
+    row: &store::MailRow,
+    arrived: &Arrived,
+) -> Result<Account, store::Error> {
+    let tx = store.begin()?;
+    let desk = Desk::open(&tx, rules, engine)?;
+    desk.withdraw(row)?;
+    let judgement = desk.judge(arrived, true)?;
+    let account = desk.file(arrived, judgement, true)?;
+    drop(desk);
+    tx.roll_back();
+    Ok(Account { mail: row.id, ..account })
+}
+
 /// Takes up mails waiting in the spool, oldest first, at most `most`. Returns how many entered; none where
 /// another process is taking them up.
 ///
@@ -427,7 +445,7 @@ pub fn drain_spool(
 
 fn read_spooled(store: &Store, path: &std::path::Path) -> Result<RawMail, store::Error> {
     let mut raw = std::fs::File::open(path)
-        .and_then(|f| crate::mail::read::message(f, &store.folder().join("spool/tmp")))
+        .and_then(|f| crate::mail::read::message(f, &store.spill_folder()))
         .map_err(|source| store::Error::Io { what: "read", path: path.into(), source })?;
     if let Some((length, digest)) = store::spool::whole(path) {
         (raw.length, raw.digest, raw.oversize) = (length, Some(digest), true);

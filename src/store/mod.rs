@@ -237,6 +237,11 @@ impl Store {
         &self.folder
     }
 
+    /// Where mails too long for memory wait, in files without a name.
+    pub fn spill_folder(&self) -> PathBuf {
+        self.folder.join("spool/tmp")
+    }
+
     /// The install id, by which our own mails are recognised.
     pub fn install(&self) -> &str {
         &self.install
