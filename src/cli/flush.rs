@@ -84,7 +84,8 @@ pub(super) fn work(store: &Store, rules: &RuleSet, globals: &Globals) -> Result<
         Err(e) => return Err(e.into()),
     };
     let engine = Engine::new(rules, Effort::Mailbox);
-    let spooled = intake::drain_spool(store, rules, &engine, usize::MAX, &mut |_| {})?;
+    // Trouble with the spool stops no ticket; it is told at the end.
+    let spooled = intake::drain_spool(store, rules, &engine, usize::MAX, &mut |_| {});
     let mut transport = transport(store, rules)?;
     let clock = globals.clock()?;
     let visible = io::stderr().is_terminal();
@@ -98,7 +99,7 @@ pub(super) fn work(store: &Store, rules: &RuleSet, globals: &Globals) -> Result<
     };
     let mut work = Work { rules, clock: &clock, stop: &stop, progress: &mut progress };
     let mut report = service::flush(store, &turn, transport.as_mut(), &mut work)?;
-    report.spooled = spooled;
+    report.spooled = spooled?;
     if visible && report != Report::default() {
         show::tell("");
     }

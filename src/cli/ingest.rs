@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Take in error alerts: one mail on standard input, or files, folders, Maildirs and mbox files
@@ -108,6 +109,9 @@ fn survive_file_limits() {
 /// The mail in hand, for the panic hook: spooled as it is if anything of ours panics.
 static IN_HAND: OnceLock<(PathBuf, Arc<RawMail>, Timestamp)> = OnceLock::new();
 
+/// Set once the mail in hand is stored.
+static COMMITTED: AtomicBool = AtomicBool::new(false);
+
 #[expect(clippy::disallowed_methods, reason = "the process is panicking: nothing can be returned to main")]
 fn spool_on_panic() {
     std::panic::set_hook(Box::new(|info| {
@@ -115,6 +119,9 @@ fn spool_on_panic() {
             .location()
             .map_or_else(|| "panic".to_owned(), |l| format!("panic at {}:{}", l.file(), l.line()));
         show::tell(format_args!("autoticket: {info}"));
+        if COMMITTED.load(Ordering::SeqCst) {
+            std::process::exit(i32::from(Exit::Done.code()));
+        }
         let failure = Failure::say(Exit::Unavailable, what);
         let exit = match IN_HAND.get() {
             Some((state, raw, arrival)) => set_aside(state, raw, *arrival, &failure),
@@ -132,9 +139,19 @@ fn from_stdin(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     whole(&raw, args.size)?;
     let _ = IN_HAND.set((state.clone(), Arc::clone(&raw), now));
     match take_in(globals, args, &state, &raw, now) {
-        Ok(account) => {
+        Ok((account, afterwards)) => {
             report(globals.json, &account);
-            Ok(Exit::Done)
+            match afterwards {
+                Err(failure) if args.strict => Err(failure),
+                Err(failure) => {
+                    show::tell(format_args!(
+                        "autoticket: the mail is stored; afterwards: {}",
+                        failure.line()
+                    ));
+                    Ok(Exit::Done)
+                }
+                Ok(()) => Ok(Exit::Done),
+            }
         }
         Err(failure) if args.strict => Err(failure),
         Err(failure) => Ok(set_aside(&state, &raw, now, &failure)),
@@ -169,7 +186,7 @@ fn take_in(
     state: &Path,
     raw: &Arc<RawMail>,
     now: Timestamp,
-) -> Result<Account, Failure> {
+) -> Result<(Account, Result<(), Failure>), Failure> {
     let rules = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
     let engine = Engine::new(&rules, Effort::OneMail);
     let mut arrived = Arrived::read(Arc::clone(raw), &engine, Some(now), now, intake::STDIN.to_owned());
@@ -178,12 +195,11 @@ fn take_in(
     }
     let store = Store::open(state, Access::Write)?;
     let account = intake::take_in(&store, &rules, &engine, &arrived)?;
+    // From here on the mail is stored: nothing that fails may spool it once more.
+    COMMITTED.store(true, Ordering::SeqCst);
     take_up_spool(&store, &rules, &engine);
-    if args.flush {
-        flush::work(&store, &rules, globals)?;
-    }
-    store.close()?;
-    Ok(account)
+    let flushed = if args.flush { flush::work(&store, &rules, globals).map(|_| ()) } else { Ok(()) };
+    Ok((account, flushed.and_then(|()| Ok(store.close()?))))
 }
 
 /// The next run takes up what an earlier one had to spool; a little of it, the mail system is waiting.

@@ -8,9 +8,9 @@ use super::{Exit, Failure};
 use crate::rules::model::TransportRule;
 use crate::rules::{self, Mistake, RuleSet, Source};
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Compiled rules in the state folder; may be deleted at any time.
@@ -35,9 +35,8 @@ pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<RuleSet, Fail
     let files = list(folder)?;
     let stamp = stamp(folder, &files);
     let cache = state.map(|s| s.join(CACHE));
-    if let Some(rules) =
-        cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp))
-    {
+    let kept = cache.as_deref().and_then(cached);
+    if let Some(rules) = kept.and_then(|b| rules::cache::decode(&b, &stamp)) {
         return Ok(beside(rules, folder));
     }
     let sources = read(files)?;
@@ -214,6 +213,15 @@ fn mistaken(mistakes: &[Mistake]) -> Failure {
     Failure::say(Exit::Configuration, format!("the rules are wrong\n{}{tail}", lines.join("\n")))
 }
 
+/// The kept rules, where nobody else could have written them: they decide as much as the files do.
+fn cached(cache: &Path) -> Option<Vec<u8>> {
+    let mut file = fs::File::open(cache).ok()?;
+    trusted(cache, &file.metadata().ok()?).ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Keeps the compiled rules; whatever fails here only costs time.
 fn keep(cache: &Path, state: &Path, bytes: &[u8]) {
     let ours = fs::metadata(state).is_ok_and(|m| m.uid() == rustix::process::geteuid().as_raw());
@@ -221,7 +229,120 @@ fn keep(cache: &Path, state: &Path, bytes: &[u8]) {
         return;
     }
     let temporary = cache.with_extension(format!("cache.{}", std::process::id()));
-    if fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, cache)).is_err() {
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, cache));
+    if written.is_err() {
         let _ = fs::remove_file(&temporary);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::tests_support::state;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A rules folder that says `interval`, beside a state.
+    fn site(interval: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let (folder, store) = state();
+        let rules = folder.path().join("rules");
+        fs::create_dir(&rules).expect("a folder");
+        mode(&rules, 0o755);
+        say(&rules, interval);
+        (folder, rules, store.folder().to_path_buf())
+    }
+
+    fn say(rules: &Path, interval: &str) {
+        let file = rules.join("autoticket.yaml");
+        fs::write(&file, format!("interval: {interval}\n")).expect("write");
+        mode(&file, 0o644);
+    }
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
+    }
+
+    fn interval(rules: &Path, state: &Path) -> i64 {
+        load(Some(rules), Some(state)).expect("good rules").settings.interval.0
+    }
+
+    /// Another valid rule set under the stamp of the files as they are.
+    fn poison(rules: &Path, state: &Path) {
+        let mut other = load(Some(rules), None).expect("good rules");
+        other.settings.interval.0 = 99;
+        let stamp = stamp_of(Some(rules)).expect("a stamp");
+        keep(&state.join(CACHE), state, &rules::cache::encode(&other, &stamp));
+    }
+
+    #[test]
+    fn fresh_cache_is_used_and_a_changed_added_or_removed_file_makes_it_stale() {
+        let (_folder, rules, state) = site("31s");
+        assert_eq!(interval(&rules, &state), 31);
+        poison(&rules, &state);
+        assert_eq!(interval(&rules, &state), 99, "no YAML is read");
+        say(&rules, "32s");
+        assert_eq!(interval(&rules, &state), 32);
+        poison(&rules, &state);
+        fs::create_dir(rules.join("conf.d")).expect("a folder");
+        mode(&rules.join("conf.d"), 0o755);
+        fs::write(rules.join("conf.d/later.yaml"), "interval: 33s\n").expect("write");
+        mode(&rules.join("conf.d/later.yaml"), 0o644);
+        assert_eq!(interval(&rules, &state), 33);
+        poison(&rules, &state);
+        fs::remove_file(rules.join("conf.d/later.yaml")).expect("remove");
+        assert_eq!(interval(&rules, &state), 32);
+    }
+
+    #[test]
+    fn cache_that_others_may_write_or_that_is_torn_is_not_believed() {
+        let (_folder, rules, state) = site("31s");
+        poison(&rules, &state);
+        let cache = state.join(CACHE);
+        assert_eq!(fs::metadata(&cache).expect("kept").permissions().mode() & 0o777, 0o600);
+        mode(&cache, 0o666);
+        assert_eq!(interval(&rules, &state), 31);
+        poison(&rules, &state);
+        let bytes = fs::read(&cache).expect("kept");
+        fs::write(&cache, &bytes[..bytes.len() / 2]).expect("tear");
+        assert_eq!(interval(&rules, &state), 31);
+    }
+
+    #[test]
+    fn without_a_state_nothing_is_kept() {
+        let (folder, rules, _) = site("31s");
+        let nowhere = folder.path().join("nowhere");
+        assert_eq!(interval(&rules, &nowhere), 31);
+        assert!(!nowhere.exists());
+    }
+
+    #[test]
+    fn rules_that_others_may_write_are_refused_even_where_the_cache_is_fresh() {
+        let (_folder, rules, state) = site("31s");
+        assert_eq!(interval(&rules, &state), 31);
+        let file = rules.join("autoticket.yaml");
+        for (path, wrong, right) in [(&file, 0o664, 0o644), (&file, 0o646, 0o644), (&rules, 0o775, 0o755)] {
+            mode(path, wrong);
+            let failure = load(Some(&rules), Some(&state)).expect_err("writable by others");
+            assert_eq!(failure.exit, Exit::Permission);
+            assert_eq!(failure.hints, [format!("chmod go-w {}", path.display())]);
+            mode(path, right);
+        }
+        assert_eq!(interval(&rules, &state), 31);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_with_the_configuration_exit() {
+        let (_folder, rules, state) = site("31s");
+        fs::write(rules.join("autoticket.yaml"), "intervall: 31s\nkeep: {rav: 1d}\n").expect("write");
+        let failure = load(Some(&rules), Some(&state)).expect_err("two mistakes");
+        assert_eq!(failure.exit, Exit::Configuration);
+        let text = failure.line();
+        assert!(text.contains("autoticket.yaml:1") && text.contains("autoticket.yaml:2"), "{text}");
     }
 }

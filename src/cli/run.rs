@@ -121,9 +121,15 @@ fn round(
     let clock = globals.clock()?;
     let now = clock();
     refresh(store, &world.rules, world.folder.as_deref(), now);
-    let spooled = intake::drain_spool(store, &world.rules, engine, 1000, &mut |_| {})?;
+    // Trouble with the spool or a Maildir stops no ticket.
+    let said = |failure: Failure| eprintln!("autoticket: {}", failure.line());
+    let drained = intake::drain_spool(store, &world.rules, engine, 1000, &mut |_| {});
+    let spooled = drained.unwrap_or_else(|error| {
+        said(error.into());
+        0
+    });
     for path in &world.rules.settings.maildirs {
-        take_in(world, store, engine, Path::new(path), now)?;
+        take_in(world, store, engine, Path::new(path), now).unwrap_or_else(said);
     }
     let mut transport = flush::transport(store, &world.rules)?;
     let mut quiet = |_: &service::Report| {};

@@ -7,6 +7,10 @@
 pub mod account;
 pub mod batch;
 pub mod retry;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod tests_support;
 
 pub use account::Account;
 
@@ -15,7 +19,9 @@ use crate::alert::{AlertRecord, Judgement, Outcome, Reason};
 use crate::mail::{Mail, RawMail};
 use crate::rules::RuleSet;
 use crate::rules::model::ThresholdRule;
-use crate::store::{self, CountedNote, NewMail, NewTicket, Packed, RawPlace, Store, StoredLists, Twin, Tx};
+use crate::store::{
+    self, Copies, CountedNote, NewMail, NewTicket, Packed, RawPlace, Store, StoredLists, Twin, Tx,
+};
 use crate::ticket;
 use crate::tracking::{self, Seen, Subject, Thresholds};
 use account::{AlertAccount, steps_of_count};
@@ -85,18 +91,36 @@ impl<'a, 'r> Desk<'a, 'r> {
     /// # Errors
     /// What the store says; the caller rolls back and spools the mail.
     pub fn settle(&self, arrived: &Arrived, explain: bool) -> Result<Account, store::Error> {
-        let identity = &arrived.raw.identity;
-        match self.tx.twin(identity, |n| arrived.raw.key_of_prefix(n))? {
+        match self.tx.twin(&arrived.raw.identity, |n| arrived.raw.key_of_prefix(n))? {
             Twin::Same { mail } => self.file_duplicate(arrived, Reason::SameMail { mail }, false),
-            Twin::PrefixOf { mail } => self.file_duplicate(arrived, Reason::PrefixOf { mail }, true),
-            twin => {
-                let judgement = self.judge(arrived, explain)?;
-                if let Twin::Extends { mail } = twin {
-                    self.supersede(mail, &judgement)?;
-                }
-                self.file(arrived, judgement, explain)
+            Twin::Copies(copies) => self.settle_copy(&copies, arrived, explain),
+        }
+    }
+
+    /// A shorter copy of a mail already there is `duplicate`, a longer one supersedes its own prefix. But a
+    /// longer one that was refused must not suppress a genuine alert, whichever came first.
+    fn settle_copy(
+        &self,
+        copies: &Copies,
+        arrived: &Arrived,
+        explain: bool,
+    ) -> Result<Account, store::Error> {
+        for longer in &copies.longer {
+            let refused = |m: store::MailRow| retry::RETRIED.contains(&m.outcome);
+            if !self.tx.store().mail(*longer)?.is_some_and(refused) {
+                return self.file_duplicate(arrived, Reason::PrefixOf { mail: *longer }, true);
             }
         }
+        let judgement = self.judge(arrived, explain)?;
+        if let Some(longer) = copies.longer.first()
+            && judgement.outcome != Outcome::Counted
+        {
+            return self.file_duplicate(arrived, Reason::PrefixOf { mail: *longer }, true);
+        }
+        for shorter in &copies.shorter {
+            self.supersede(*shorter, self.tx.next_mail()?, &judgement)?;
+        }
+        self.file(arrived, judgement, explain)
     }
 
     fn judge(&self, arrived: &Arrived, explain: bool) -> Result<Judgement, store::Error> {
@@ -148,7 +172,7 @@ impl<'a, 'r> Desk<'a, 'r> {
         alerts: u32,
     ) -> Result<i64, store::Error> {
         let raw = &arrived.raw;
-        let place = if !keep {
+        let place = if !keep || raw.kept == 0 {
             RawPlace::default()
         } else if let Some(packed) = &arrived.packed {
             self.tx.insert_raw(raw, Some(packed))?
@@ -262,6 +286,7 @@ impl<'a, 'r> Desk<'a, 'r> {
             first: window.first.unwrap_or(record.event),
             last: window.last.unwrap_or(record.event),
             choice: &self.thresholds.choose(subject),
+            due: record.event.min(record.arrival),
         })?;
         Ok((id, number))
     }
@@ -285,15 +310,16 @@ impl<'a, 'r> Desk<'a, 'r> {
     ///
     /// Not where the longer one is refused and the shorter one was counted: appending rubbish to a
     /// genuine alert must not suppress it.
-    fn supersede(&self, shorter: i64, judgement: &Judgement) -> Result<(), store::Error> {
+    fn supersede(&self, shorter: i64, longer: i64, judgement: &Judgement) -> Result<(), store::Error> {
         let store = self.tx.store();
         let Some(old) = store.mail(shorter)? else { return Ok(()) };
         if old.outcome == Outcome::Counted && judgement.outcome != Outcome::Counted {
             return Ok(());
         }
         self.withdraw(&old)?;
-        let reason = Reason::PrefixOf { mail: self.tx.next_mail()? };
-        self.tx.set_outcome(shorter, Outcome::Duplicate, &reason, old.first_alert, 0)
+        // It keeps its voided alerts, so that they are forgotten with it.
+        let reason = Reason::PrefixOf { mail: longer };
+        self.tx.set_outcome(shorter, Outcome::Duplicate, &reason, old.first_alert, old.alerts)
     }
 
     /// Takes the alerts of a mail out of all counts.
@@ -304,13 +330,13 @@ impl<'a, 'r> Desk<'a, 'r> {
                 continue;
             }
             let (device, failure) = (&row.record.device, &row.record.failure);
-            let mut tracked = self.tx.tracking(device, failure)?;
             if row.record.refused.is_none() {
+                let mut tracked = self.tx.tracking(device, failure)?;
                 tracking::uncount(&mut tracked.window, Seen { event: row.record.event, alert });
+                self.tx.leave_tickets(alert, tracked.ticket)?;
+                self.tx.keep_tracking(device, failure, tracked);
             }
-            self.tx.leave_tickets(alert, tracked.ticket)?;
-            self.tx.keep_tracking(device, failure, tracked);
-            self.tx.void_alert(alert)?;
+            self.tx.void_alert(alert, &row.record)?;
         }
         Ok(())
     }
@@ -375,9 +401,11 @@ pub fn rehearse_stored(
     Ok(Account { mail: row.id, ..account })
 }
 
-/// Takes up mails waiting in the spool, oldest first, at most `most`. Returns how many entered.
+/// Takes up mails waiting in the spool, oldest first, at most `most`. Returns how many entered; none where
+/// another process is taking them up.
 ///
-/// A mail that cannot enter stays; one that killed three runs is set aside in `spool/quarantine`.
+/// A mail that cannot be read stays and counts a try; one that used up three is set aside in
+/// `spool/quarantine`. Trouble of the database is no fault of the mail's: it ends the run and counts nothing.
 pub fn drain_spool(
     store: &Store,
     rules: &RuleSet,
@@ -385,29 +413,42 @@ pub fn drain_spool(
     most: usize,
     each: &mut dyn FnMut(&Account),
 ) -> Result<usize, store::Error> {
+    let Some(drain) = store::spool::Drain::take(store.folder())? else { return Ok(0) };
     let mut entered = 0;
+    let mut unreadable = None;
     for spooled in store::spool::waiting(store.folder(), most)? {
-        let Some(path) = store::spool::begin(&spooled)? else { continue };
-        let raw = match std::fs::File::open(&path)
-            .and_then(|f| crate::mail::read::message(f, &store.spill_folder()))
-        {
-            Ok(mut raw) => {
-                if let Some((length, digest)) = store::spool::whole(&path) {
-                    (raw.length, raw.digest, raw.oversize) = (length, Some(digest), true);
-                }
-                raw
+        let Some(path) = store::spool::begin(&spooled, &drain)? else { continue };
+        let raw = match read_spooled(store, &path) {
+            Ok(raw) => raw,
+            Err(error) => {
+                unreadable.get_or_insert(error);
+                continue;
             }
-            // Another run has taken it.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(store::Error::Io { what: "read", path, source }),
         };
         let mut arrived =
             Arrived::read(Arc::new(raw), engine, Some(spooled.arrival), spooled.arrival, STDIN.to_owned());
         arrived.place = "spool".to_owned();
-        let account = take_in(store, rules, engine, &arrived)?;
-        store::spool::done(&path);
-        each(&account);
-        entered += 1;
+        match take_in(store, rules, engine, &arrived) {
+            Ok(account) => {
+                store::spool::done(&path);
+                each(&account);
+                entered += 1;
+            }
+            Err(error) => {
+                store::spool::put_back(&spooled, &path);
+                return Err(error);
+            }
+        }
     }
-    Ok(entered)
+    unreadable.map_or(Ok(entered), Err)
+}
+
+fn read_spooled(store: &Store, path: &std::path::Path) -> Result<RawMail, store::Error> {
+    let mut raw = std::fs::File::open(path)
+        .and_then(|f| crate::mail::read::message(f, &store.spill_folder()))
+        .map_err(|source| store::Error::Io { what: "read", path: path.into(), source })?;
+    if let Some((length, digest)) = store::spool::whole(path) {
+        (raw.length, raw.digest, raw.oversize) = (length, Some(digest), true);
+    }
+    Ok(raw)
 }

@@ -26,23 +26,27 @@ pub fn retry(
     store: &Store,
     rules: &RuleSet,
     engine: &Engine<'_>,
-    mut mails: Vec<MailRow>,
+    mails: Vec<MailRow>,
     who: &str,
     now: Timestamp,
     dry_run: bool,
 ) -> Result<Vec<Retried>, store::Error> {
-    mails.retain(|m| RETRIED.contains(&m.outcome) && m.kept > 0);
-    mails.sort_by_key(|m| (m.event, m.id));
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
-    let mut done = Vec::with_capacity(mails.len());
+    let mut in_order = Vec::with_capacity(mails.len());
     for row in mails {
-        let raw = mail::read::message(store.raw(row.id)?, store.folder()).map_err(|source| {
-            store::Error::Io { what: "read the stored mail in", path: store.folder().into(), source }
-        })?;
-        let mut arrived =
-            Arrived::read(Arc::new(raw), engine, Some(row.arrival), row.arrival, super::STDIN.to_owned());
-        arrived.place.clone_from(&row.place);
+        // As it is now: another retry may have counted it since the caller looked.
+        let Some(row) = store.mail(row.id)?.filter(|m| RETRIED.contains(&m.outcome) && m.kept > 0) else {
+            continue;
+        };
+        // What the mended rules say: a mail that nobody understood was stored without an event time.
+        let judgement = desk.judge(&read(store, engine, &row)?, false)?;
+        in_order.push((judgement.records.first().map_or(row.event, |r| r.event), row));
+    }
+    in_order.sort_by_key(|(event, row)| (*event, row.id));
+    let mut done = Vec::with_capacity(in_order.len());
+    for (_, row) in in_order {
+        let arrived = read(store, engine, &row)?;
         let account = desk.settle_again(&row, &arrived)?;
         done.push(Retried { before: row.outcome, account });
     }
@@ -58,6 +62,18 @@ pub fn retry(
     Ok(done)
 }
 
+fn read(store: &Store, engine: &Engine<'_>, row: &MailRow) -> Result<Arrived, store::Error> {
+    let raw = mail::read::message(store.raw(row.id)?, store.folder()).map_err(|source| store::Error::Io {
+        what: "read the stored mail in",
+        path: store.folder().into(),
+        source,
+    })?;
+    let mut arrived =
+        Arrived::read(Arc::new(raw), engine, Some(row.arrival), row.arrival, super::STDIN.to_owned());
+    arrived.place.clone_from(&row.place);
+    Ok(arrived)
+}
+
 impl Desk<'_, '_> {
     fn settle_again(&self, row: &MailRow, arrived: &Arrived) -> Result<Account, store::Error> {
         let judgement = self.judge(arrived, false)?;
@@ -65,6 +81,11 @@ impl Desk<'_, '_> {
         let first = self.tx.next_alert()?;
         let mut stored = 0;
         if judgement.outcome == Outcome::Counted {
+            // While this longer copy was refused, a shorter one may have been counted.
+            let copies = self.tx.copies(&arrived.raw.identity, |n| arrived.raw.key_of_prefix(n))?;
+            for shorter in copies.shorter {
+                self.supersede(shorter, row.id, &judgement)?;
+            }
             for record in &judgement.records {
                 account.alerts.push(self.count(row.id, &arrived.raw, record, false, &mut Vec::new())?);
                 stored += 1;

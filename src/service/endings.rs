@@ -72,7 +72,7 @@ pub fn end(
         return Ok(false);
     };
     let letter = ticket::compose_stand_down(&facts, decision, by.why, by.now, rules);
-    tx.post(row.id, &row.number, &letter, 1, by.now)?;
+    tx.post(row.id, &row.number, &letter, 1, super::outbox::first_attempt(rules, by.now))?;
     Ok(true)
 }
 

@@ -6,6 +6,8 @@
 
 pub mod endings;
 pub mod outbox;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 
 use crate::rules::RuleSet;
@@ -96,19 +98,27 @@ pub fn flush(
     Ok(report)
 }
 
-/// Forgets raw mails and records past their time, in small steps that let mails in between.
+/// Mails that one step of forgetting looks at, and one call.
+const PURGE_STEP: usize = 1000;
+const PURGE_MOST: usize = 200_000;
+
+/// Forgets raw mails and records past their time, in small steps that let mails in between; gives how many of
+/// each. One call looks at a bounded number of mails, the next one goes on from there.
 pub fn purge(store: &Store, work: &Work<'_>) -> Result<(usize, usize), Error> {
     let now = (work.clock)();
     let keep = &work.rules.settings.keep;
     let before = |seconds: i64| now.checked_sub(Span::new().seconds(seconds)).unwrap_or(Timestamp::MIN);
     let (mut raws, mut records) = (0, 0);
-    while !work.stop.load(std::sync::atomic::Ordering::Relaxed) {
+    for _ in 0..PURGE_MOST / PURGE_STEP {
+        if work.stop.load(std::sync::atomic::Ordering::Relaxed) {
+            break;
+        }
         let tx = store.begin()?;
-        let (some_raws, some_records) = tx.purge(before(keep.raw.0), before(keep.records.0), 100)?;
+        let purged = tx.purge(before(keep.raw.0), before(keep.records.0), PURGE_STEP)?;
         tx.commit()?;
-        raws += some_raws;
-        records += some_records;
-        if some_raws + some_records == 0 {
+        raws += purged.raws;
+        records += purged.records;
+        if purged.ended {
             break;
         }
     }

@@ -3,6 +3,7 @@
 use super::{Error, Report, Work};
 use crate::delivery::schedule::{self, Next};
 use crate::delivery::{Attempt, Parcel, Transport};
+use crate::rules::RuleSet;
 use crate::store::{OutboxRow, OutboxState, Store, Tx};
 use crate::ticket::State;
 use jiff::Timestamp;
@@ -57,6 +58,14 @@ fn pass(
     }
 }
 
+/// When a mail queued now is transmitted first.
+pub(super) fn first_attempt(rules: &RuleSet, now: Timestamp) -> Timestamp {
+    match schedule::next(&rules.settings.delivery.retry, 0, now) {
+        Next::At(time) => time,
+        Next::Park => now,
+    }
+}
+
 fn attempt(
     store: &Store,
     transport: &mut dyn Transport,
@@ -96,11 +105,20 @@ fn attempt(
         }
     };
     let tx = store.begin()?;
+    if row.state != OutboxState::Accepted && was_withdrawn(&tx, &row)? {
+        (row.state, row.next) = (OutboxState::Withdrawn, None);
+    }
     tx.keep_outbox(&row)?;
     if row.kind == "ticket" {
         settle_ticket(&tx, row.ticket)?;
     }
     Ok(tx.commit()?)
+}
+
+/// Whether somebody ended the ticket while its mail was on the wire.
+fn was_withdrawn(tx: &Tx<'_>, row: &OutboxRow) -> Result<bool, Error> {
+    let now = tx.store().outbox_of(row.ticket)?;
+    Ok(now.iter().any(|m| m.id == row.id && m.state == OutboxState::Withdrawn))
 }
 
 /// A ticket is `sent` once one recipient has it, `parked` once none will have it by itself.

@@ -4,7 +4,7 @@ use super::{Error, Report, Work};
 use crate::alert::AlertRecord;
 use crate::store::{AlertRow, Store, TicketRow, Tx};
 use crate::ticket::{self, Evidence, Joined, State, TicketFacts};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::atomic::Ordering;
 
 /// Tickets per transaction.
@@ -45,9 +45,12 @@ fn rest(tx: &Tx<'_>, mut row: TicketRow) -> Result<(), Error> {
 
 /// The facts of a ticket as they were at its crossing.
 pub fn facts(store: &Store, row: &TicketRow) -> Result<Option<TicketFacts>, crate::store::Error> {
-    // The crossing alert itself is needed even where a longer copy of its mail took over its count.
+    // Alerts of superseded mails as well: what a ticket says does not depend on when it is judged.
     let Some(crossing) = store.alert(row.crossing)? else { return Ok(None) };
-    let alerts = store.alerts_by_id(&row.alerts)?.into_iter().map(|a| a.record).collect();
+    let mut alerts = Vec::with_capacity(row.alerts.len());
+    for id in &row.alerts {
+        alerts.extend(store.alert(*id)?.map(|a| a.record));
+    }
     Ok(Some(TicketFacts {
         number: row.number.clone(),
         install: store.install().to_owned(),
@@ -74,7 +77,7 @@ fn judge(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> Re
     row.state = decision.state;
     if decision.state == State::Queued {
         let letter = ticket::compose(&facts, &decision, work.rules);
-        tx.post(row.id, &row.number, &letter, 0, now)?;
+        tx.post(row.id, &row.number, &letter, 0, super::outbox::first_attempt(work.rules, now))?;
     }
     row.decision = Some(decision);
     row.due = next_update(&row, work);
@@ -87,7 +90,18 @@ fn next_update(row: &TicketRow, work: &Work<'_>) -> Option<Timestamp> {
     row.unreported.map(|first| ticket::update_due(last, first, &work.rules.settings.tickets))
 }
 
-/// Writes the reminder and the update mail that are due; gives how many.
+/// When the next reminder is due: at the first alert that joined so long after the crossing, or after the
+/// reminder before. However late flush looks, it is the same one.
+fn next_reminder(tx: &Tx<'_>, row: &TicketRow, work: &Work<'_>) -> Result<Option<Timestamp>, Error> {
+    let rules = &work.rules.settings.tickets;
+    let since = row.reminded.unwrap_or(row.crossed);
+    let wait = SignedDuration::from_secs(rules.reminder_after.0.saturating_sub(1).max(0));
+    let before = since.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    let alert = tx.store().first_joined_after(row.id, before)?;
+    Ok(alert.and_then(|alert| ticket::reminder_due(since, alert, rules)))
+}
+
+/// Writes the reminders and the update mail that are due; gives how many.
 fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> Result<usize, Error> {
     let (Some(facts), Some(decision)) = (facts(tx.store(), &row)?, row.decision.clone()) else {
         rest(tx, row)?;
@@ -95,10 +109,7 @@ fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> R
     };
     let rules = work.rules;
     let mut written = 0;
-    let since = row.reminded.unwrap_or(row.crossed);
-    let reminder =
-        row.last_joined.and_then(|last| ticket::reminder_due(since, last, &rules.settings.tickets));
-    if let Some(at) = reminder.filter(|at| *at <= now) {
+    while let Some(at) = next_reminder(tx, &row, work)?.filter(|at| *at <= now) {
         let joined = records(tx.store().joined(row.id, None, Some(at), LISTED)?);
         row.reminders += 1;
         row.reminded = Some(at);
@@ -110,11 +121,14 @@ fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> R
             at,
             rules,
         );
-        tx.post(row.id, &row.number, &letter, row.reminders, now)?;
+        tx.post(row.id, &row.number, &letter, row.reminders, super::outbox::first_attempt(rules, now))?;
         written += 1;
     }
     if let Some(at) = next_update(&row, work).filter(|at| *at <= now) {
-        let joined = records(tx.store().joined(row.id, row.updated, Some(at), LISTED)?);
+        // A straggler's event time may lie before what an update told already.
+        let before = row.unreported.map(|t| t.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(t));
+        let after = row.updated.map(|told| before.map_or(told, |b| b.min(told)));
+        let joined = records(tx.store().joined(row.id, after, Some(at), LISTED)?);
         if !joined.is_empty() {
             row.updates += 1;
             let letter = ticket::compose_update(
@@ -125,13 +139,13 @@ fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> R
                 at,
                 rules,
             );
-            tx.post(row.id, &row.number, &letter, row.updates, now)?;
+            tx.post(row.id, &row.number, &letter, row.updates, super::outbox::first_attempt(rules, now))?;
             written += 1;
         }
         row.updated = Some(at);
         row.unreported = tx.store().first_joined_after(row.id, at)?;
     }
-    row.due = next_update(&row, work);
+    row.due = next_update(&row, work).into_iter().chain(next_reminder(tx, &row, work)?).min();
     tx.keep_ticket(&row)?;
     Ok(written)
 }
@@ -143,8 +157,11 @@ fn told_of<'a>(
     tx: &Tx<'_>,
     at: Timestamp,
 ) -> Result<Joined<'a>, Error> {
-    let latest = joined.len().saturating_sub(LISTED);
-    Ok(Joined { alerts: &joined[latest..], total: row.total + tx.store().joined_until(row.id, at)? })
+    // A longer copy joined in the place of an alert that crossed: it counts once.
+    let standing = tx.store().alerts_by_id(&row.alerts)?.len() as u64;
+    let superseded = (row.alerts.len() as u64).saturating_sub(standing);
+    let total = (row.total + tx.store().joined_until(row.id, at)?).saturating_sub(superseded);
+    Ok(Joined { alerts: joined, total })
 }
 
 fn records(rows: Vec<AlertRow>) -> Vec<AlertRecord> {

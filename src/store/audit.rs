@@ -4,7 +4,7 @@ use super::mails::{from_json, time};
 use super::{Doing, Error, Store, Tx, spool};
 use crate::alert::Outcome;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 /// One entry of the audit record.
@@ -20,7 +20,7 @@ pub struct AuditEntry {
 /// `received = counted + duplicate + … + spooled`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Balance {
-    /// Highest mail id (ids have no gaps) plus what waits in the spool.
+    /// Highest mail id (ids have no gaps) plus what waits in the spool or was set aside from it.
     pub received: u64,
     /// Mails per outcome, in the order of [`Outcome::ALL`], purged ones included.
     pub outcomes: [u64; 7],
@@ -67,76 +67,124 @@ impl Tx<'_> {
             .map(|_| ())
     }
 
-    /// Forgets raw mails that arrived before `raw`, and mails, keys and alert records before `records`,
-    /// at most `most` mails each. Returns how many of each; a caller repeats until both are 0.
-    pub fn purge(&self, raw: Timestamp, records: Timestamp, most: usize) -> Result<(usize, usize), Error> {
-        let ids: Vec<i64> = self
-            .db()
-            .prepare_cached("SELECT id FROM mail WHERE arrival<?1 AND kept>0 AND id>=?2 ORDER BY id LIMIT ?3")
-            .and_then(|mut s| {
-                s.query_map(params![raw.as_second(), self.purge_from()?, most as i64], |r| r.get(0))?
-                    .collect()
-            })
-            .doing("find old raw mails")?;
-        for id in &ids {
-            self.db().execute("UPDATE mail SET kept=0 WHERE id=?1", [id]).doing("forget a raw mail")?;
-        }
-        if !ids.is_empty() {
-            self.forget_blocks()?;
-        }
-        let old: Vec<(i64, i64, i64, i64, i64, i64)> = self
+    /// Forgets raw mails that arrived before `raw`, and mails, keys and alert records before `records`, among
+    /// the next `most` mails; where the last call ended is kept. Arrivals of mailboxes taken in late are in no
+    /// order, so that every mail is looked at in turn.
+    pub fn purge(&self, raw: Timestamp, records: Timestamp, most: usize) -> Result<Purged, Error> {
+        let from = self.store.note("purge-at")?.and_then(|n| n.parse().ok()).unwrap_or(0i64);
+        let rows: Vec<Old> = self
             .db()
             .prepare_cached(
-                "SELECT id,outcome,head,body_length,first_alert,alerts FROM mail
-                 WHERE id<(SELECT max(id) FROM mail) AND arrival<?1 AND kept=0 ORDER BY id LIMIT ?2",
+                "SELECT id,outcome,head,body_length,first_alert,alerts,arrival,kept FROM mail
+                 WHERE id>?1 ORDER BY id LIMIT ?2",
             )
-            .and_then(|mut s| {
-                s.query_map(params![records.as_second(), most as i64], |r| {
-                    Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
-                })?
-                .collect()
-            })
+            .and_then(|mut s| s.query_map([from, most as i64], read_old)?.collect())
             .doing("find old mails")?;
-        let mut purged = self.store.purged()?;
-        for (id, outcome, head, length, first, alerts) in &old {
-            self.db()
-                .execute("DELETE FROM seen WHERE head=?1 AND length=?2 AND mail=?3", [head, length, id])
-                .and_then(|_| {
-                    self.db().execute("DELETE FROM alert WHERE id>=?1 AND id<?2", [*first, first + alerts])
-                })
-                .and_then(|_| self.db().execute("DELETE FROM mail WHERE id=?1", [id]))
-                .doing("forget a mail")?;
-            purged[*outcome as usize] += 1;
+        let newest: i64 = self
+            .db()
+            .query_row("SELECT coalesce(max(id),0) FROM mail", [], |r| r.get(0))
+            .doing("find the last mail")?;
+        let mut purged = Purged { ended: rows.len() < most, ..Purged::default() };
+        let mut counts = self.store.purged()?;
+        for row in &rows {
+            let mut kept = row.kept;
+            if kept > 0 && row.arrival < raw.as_second() {
+                self.db()
+                    .prepare_cached("UPDATE mail SET kept=0 WHERE id=?1")
+                    .and_then(|mut s| s.execute([row.id]))
+                    .doing("forget a raw mail")?;
+                purged.raws += 1;
+                kept = 0;
+            }
+            // The newest stays: ids have no gaps, and the next one is counted from it.
+            if kept == 0 && row.arrival < records.as_second() && row.id < newest {
+                self.forget_mail(row)?;
+                purged.records += 1;
+                counts[row.outcome] += 1;
+            }
         }
-        if !old.is_empty() {
-            self.keep_note("purged", &super::mails::json(&purged))?;
+        if purged.raws > 0 {
+            self.forget_blocks()?;
         }
-        Ok((ids.len(), old.len()))
+        if purged.records > 0 {
+            self.keep_note("purged", &super::mails::json(&counts))?;
+        }
+        let at = if purged.ended { 0 } else { rows.last().map_or(0, |r| r.id) };
+        if at != from {
+            self.keep_note("purge-at", &at.to_string())?;
+        }
+        Ok(purged)
     }
 
-    /// Removes blocks which no mail keeps any more. Blocks and mails have the same order, so those before
-    /// the block of the first mail that still keeps its bytes are free.
+    /// Removes blocks which no mail keeps any more: those before all blocks of the first mails that still keep
+    /// their bytes. Mails of one stretch share a block, so the first of them need not have the lowest.
     fn forget_blocks(&self) -> Result<(), Error> {
-        let first: Option<(i64, i64)> = self
+        const NEIGHBOURS: i64 = 1000;
+        let from = self.store.note("purged-raw")?.and_then(|n| n.parse().ok()).unwrap_or(0i64);
+        let (mail, block): (Option<i64>, Option<i64>) = self
             .db()
-            .prepare_cached("SELECT id,block FROM mail WHERE id>=?1 AND kept>0 ORDER BY id LIMIT 1")
-            .and_then(|mut s| s.query_row([self.purge_from()?], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+            .prepare_cached(
+                "SELECT min(id),min(block) FROM
+                 (SELECT id,block FROM mail WHERE id>=?1 AND kept>0 ORDER BY id LIMIT ?2)",
+            )
+            .and_then(|mut s| s.query_row([from, NEIGHBOURS], |r| Ok((r.get(0)?, r.get(1)?))))
             .doing("find the first kept raw mail")?;
-        let (mail, block) = match first {
-            Some(found) => found,
-            None => (self.next_mail()?, i64::MAX),
-        };
-        self.db().execute("DELETE FROM raw WHERE id<?1", [block]).doing("forget raw mails")?;
+        let mail = mail.map_or_else(|| self.next_mail(), Ok)?;
+        self.db()
+            .execute("DELETE FROM raw WHERE id<?1", [block.unwrap_or(i64::MAX)])
+            .doing("forget raw mails")?;
         self.keep_note("purged-raw", &mail.to_string())
     }
 
-    fn purge_from(&self) -> rusqlite::Result<i64> {
-        let note: Option<String> = self
-            .db()
-            .query_row("SELECT value FROM meta WHERE key='purged-raw'", [], |r| r.get(0))
-            .optional()?;
-        Ok(note.and_then(|n| n.parse().ok()).unwrap_or(0))
+    fn forget_mail(&self, row: &Old) -> Result<(), Error> {
+        self.db()
+            .prepare_cached("DELETE FROM seen WHERE head=?1 AND length=?2 AND mail=?3")
+            .and_then(|mut s| s.execute([row.head, row.length, row.id]))
+            .and_then(|_| {
+                // The newest alert stays: its id must not be given to another, which tickets would then name.
+                self.db()
+                    .prepare_cached(
+                        "DELETE FROM alert WHERE id>=?1 AND id<?2 AND mail=?3 AND id<(SELECT max(id) FROM alert)",
+                    )?
+                    .execute([row.first_alert, row.first_alert + row.alerts, row.id])
+            })
+            .and_then(|_| self.db().prepare_cached("DELETE FROM mail WHERE id=?1")?.execute([row.id]))
+            .doing("forget a mail")
+            .map(|_| ())
     }
+}
+
+/// What one step of forgetting did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    pub raws: usize,
+    pub records: usize,
+    /// Every mail was looked at; the next step begins anew.
+    pub ended: bool,
+}
+
+struct Old {
+    id: i64,
+    outcome: usize,
+    head: i64,
+    length: i64,
+    first_alert: i64,
+    alerts: i64,
+    arrival: i64,
+    kept: i64,
+}
+
+fn read_old(r: &Row<'_>) -> rusqlite::Result<Old> {
+    Ok(Old {
+        id: r.get(0)?,
+        outcome: r.get::<_, u8>(1)?.min(Outcome::ALL.len() as u8 - 1).into(),
+        head: r.get(2)?,
+        length: r.get(3)?,
+        first_alert: r.get(4)?,
+        alerts: r.get(5)?,
+        arrival: r.get(6)?,
+        kept: r.get(7)?,
+    })
 }
 
 impl Store {
@@ -193,22 +241,33 @@ impl Store {
 
     /// Adds everything up, in slices of ids so that no reader blocks a commit for long.
     pub fn balance(&self) -> Result<Balance, Error> {
+        // A purge between two slices moves mails from one sum to the other: then once more.
+        for _ in 0..10 {
+            let before = self.purged()?;
+            let balance = self.add_up(before)?;
+            if self.purged()? == before {
+                return Ok(balance);
+            }
+        }
+        self.add_up(self.purged()?)
+    }
+
+    fn add_up(&self, purged: [u64; 7]) -> Result<Balance, Error> {
         // The spool first: a mail that moves into the database meanwhile is then seen twice, never lost.
-        let spooled = spool::count(&self.folder);
+        let spooled = spool::count(&self.folder) + spool::set_aside(&self.folder);
         let last: i64 = self
             .connection
             .query_row("SELECT coalesce(max(id),0) FROM mail", [], |r| r.get(0))
             .doing("find the last mail")?;
-        let mut balance = Balance {
-            received: last as u64 + spooled,
-            outcomes: self.purged()?,
-            spooled,
-            ..Balance::default()
-        };
+        let mut balance =
+            Balance { received: last as u64 + spooled, outcomes: purged, spooled, ..Balance::default() };
         let mut from = 0;
         while from <= last {
             let to = (from + 50_000).min(last + 1);
+            // Both sums of a slice at one instant: a mail may be superseded between them.
+            let reading = self.connection.unchecked_transaction().doing("begin to read")?;
             self.add_slice(&mut balance, from, to)?;
+            drop(reading);
             from = to;
         }
         Ok(balance)

@@ -64,20 +64,18 @@ pub struct MailRow {
 }
 
 /// Whether a mail is already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Twin {
-    None,
-    Same {
-        mail: i64,
-    },
-    /// A stored mail has the same headers and a longer body that begins with this one's.
-    PrefixOf {
-        mail: i64,
-    },
-    /// A stored mail has the same headers and a shorter body with which this one's begins.
-    Extends {
-        mail: i64,
-    },
+    Same { mail: i64 },
+    Copies(Copies),
+}
+
+/// Stored mails with the same headers and a body that begins with this one's, or with which this one's
+/// begins; duplicates are left out, the longest come first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copies {
+    pub longer: Vec<i64>,
+    pub shorter: Vec<i64>,
 }
 
 /// What counting an alert said, kept with it.
@@ -248,8 +246,19 @@ impl Tx<'_> {
                 return Ok(Twin::Same { mail });
             }
         }
+        self.copies(identity, prefix_key).map(Twin::Copies)
+    }
+
+    /// Longer and shorter copies of this mail; at most [`TWINS`] are looked at.
+    pub fn copies(
+        &self,
+        identity: &Identity,
+        prefix_key: impl Fn(u64) -> io::Result<[u8; 32]>,
+    ) -> Result<Copies, Error> {
+        let (head, _) = slot(identity);
+        let mut copies = Copies::default();
         if !identity.has_message_id {
-            return Ok(Twin::None);
+            return Ok(copies);
         }
         let length = identity.body_length as i64;
         let others: Vec<(i64, i64)> = self
@@ -269,17 +278,17 @@ impl Tx<'_> {
             let stored: Vec<u8> = self.key_of(mail)?;
             if other < length {
                 if prefix_key(other as u64).is_ok_and(|k| k[..] == stored[..]) {
-                    return Ok(Twin::Extends { mail });
+                    copies.shorter.push(mail);
                 }
             } else if row.kept > 0 {
                 let whole = crate::mail::read::message(self.store.raw(mail)?, self.store.folder())
                     .map_err(super::io_error("read the stored mail in", self.store.folder()))?;
                 if whole.key_of_prefix(identity.body_length).is_ok_and(|k| k == identity.full) {
-                    return Ok(Twin::PrefixOf { mail });
+                    copies.longer.push(mail);
                 }
             }
         }
-        Ok(Twin::None)
+        Ok(copies)
     }
 
     fn key_of(&self, mail: i64) -> Result<Vec<u8>, Error> {
@@ -429,15 +438,20 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Marks an alert whose mail a longer copy superseded; its failed distributions go with it.
-    pub fn void_alert(&self, alert: i64) -> Result<(), Error> {
+    /// Marks an alert whose mail a longer copy superseded; a failed distribution which it alone named goes
+    /// with it.
+    pub fn void_alert(&self, alert: i64, record: &AlertRecord) -> Result<(), Error> {
         self.db()
             .prepare_cached("UPDATE alert SET voided=1 WHERE id=?1")
             .and_then(|mut s| s.execute([alert]))
             .doing("void an alert")?;
+        let (server, job, package) = failed_key(record);
         self.db()
-            .prepare_cached("DELETE FROM failed WHERE alert=?1 AND last_alert=?1")
-            .and_then(|mut s| s.execute([alert]))
+            .prepare_cached(
+                "DELETE FROM failed WHERE server=?1 AND recipient=?2 AND package=?3 AND job=?4 AND tool=?5
+                 AND alert=?6 AND last_alert=?6",
+            )
+            .and_then(|mut s| s.execute(params![server, record.device, package, job, record.tool, alert]))
             .doing("void a failed distribution")
             .map(|_| ())
     }
@@ -476,9 +490,8 @@ impl Tx<'_> {
         if record.job.is_none() && record.package.is_none() {
             return Ok(None);
         }
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let (server, job, package) = (text(&record.server), text(&record.job), text(&record.package));
-        let id = failed_id(&[&record.tool, &server, &job, &record.device, &package]);
+        let (server, job, package) = failed_key(record);
+        let id = failed_id(&[&record.tool, server, job, &record.device, package]);
         self.db()
             .prepare_cached(
                 "INSERT INTO failed(server,recipient,package,job,tool,id,device,upstream,failure,first,last,alert,last_alert)
@@ -518,6 +531,14 @@ impl Tx<'_> {
             .optional()
             .doing("read a failed distribution")
     }
+}
+
+/// Server, job and package of a failed distribution; empty where its alert names none.
+fn failed_key(record: &AlertRecord) -> (&str, &str, &str) {
+    fn text(value: &Option<String>) -> &str {
+        value.as_deref().unwrap_or_default()
+    }
+    (text(&record.server), text(&record.job), text(&record.package))
 }
 
 /// `F-` and ten letters and digits: a function of what failed.

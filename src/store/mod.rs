@@ -22,13 +22,15 @@ mod mails;
 mod outbox;
 mod schema;
 pub mod spool;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod tracking;
 
-pub use audit::{AuditEntry, Balance};
+pub use audit::{AuditEntry, Balance, Purged};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use mails::{
-    AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace,
+    AlertRow, Copies, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace,
     RawReader, Twin, pack,
 };
 pub use outbox::{OutboxRow, OutboxState};
@@ -204,13 +206,19 @@ impl Store {
         if found > schema::VERSION {
             return Err(Error::Newer { path: path.to_path_buf(), found, known: schema::VERSION });
         }
-        if found < schema::VERSION && access != Access::Read {
+        if found < 1 {
+            return Err(Error::Stored {
+                what: "version",
+                text: format!("{} is no database of ours", path.display()),
+            });
+        }
+        if found < schema::VERSION && matches!(access, Access::Write | Access::WriteMany) {
             self.climb()?;
         }
         Ok(())
     }
 
-    /// Brings an older database up to this version, after a backup beside it.
+    /// Brings an older database up to this version: all or nothing.
     fn climb(&self) -> Result<(), Error> {
         self.connection.execute_batch("BEGIN IMMEDIATE").doing("begin the upgrade")?;
         let found: i64 = self
@@ -421,4 +429,53 @@ fn wait_a_little(tried: i32) -> bool {
     std::thread::sleep(Duration::from_micros(nap));
     // 166 naps of growing length make 2.1 s; the others are 25 ms on average.
     tried < 166 + (BUSY.as_millis() as u64 - 2_100) / 25
+}
+
+#[cfg(test)]
+impl Store {
+    /// Every row of every table, in order, as text: two states are the same if this is, and the raw mails.
+    /// In which blocks those are stored depends on the size of batches.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        use rusqlite::types::ValueRef;
+        let names: Vec<String> = self
+            .connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type='table' AND name<>'raw' ORDER BY 1")
+            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+            .expect("a schema");
+        let mut lines = Vec::new();
+        for name in names {
+            let mut statement = self.connection.prepare(&format!("SELECT * FROM {name}")).expect("a table");
+            let columns: Vec<usize> = (0..statement.column_count())
+                .filter(|column| {
+                    !["block", "at"].contains(&statement.column_name(*column).expect("its name"))
+                })
+                .collect();
+            let mut rows = statement.query([]).expect("rows");
+            let mut table = Vec::new();
+            while let Some(row) = rows.next().expect("a row") {
+                let values: Vec<String> = columns
+                    .iter()
+                    .map(|column| match row.get_ref(*column).expect("a column") {
+                        ValueRef::Blob(bytes) => hex::encode(bytes),
+                        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                        other => format!("{other:?}"),
+                    })
+                    .collect();
+                table.push(format!("{name}: {}", values.join(" | ")));
+            }
+            table.sort();
+            lines.extend(table);
+        }
+        lines
+    }
+
+    /// Makes the tables misbehave.
+    pub(crate) fn sabotage(&self, sql: &str) {
+        self.connection.execute_batch(sql).expect("a statement");
+    }
+
+    /// One number out of the tables.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        self.connection.query_row(sql, [], |r| r.get(0)).expect("a number")
+    }
 }

@@ -58,8 +58,10 @@ pub fn accept(folder: &Path, raw: &RawMail, arrival: Timestamp) -> Result<PathBu
     let (tmp, new) = (spool.join("tmp"), spool.join("new"));
     for path in [&spool, &tmp, &new] {
         match fs::create_dir(path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error("create", path)(e)),
-            _ => {}
+            // A folder that a power cut forgets takes its mails along.
+            Ok(()) => sync_folder(path.parent().expect("it stands in the state folder"))?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(io_error("create", path)(e)),
         }
     }
     let mut salt = 0u32;
@@ -70,6 +72,11 @@ pub fn accept(folder: &Path, raw: &RawMail, arrival: Timestamp) -> Result<PathBu
             .map_or_else(String::new, |d| format!(",L={},H={}", raw.length, super::hex::encode(&d)));
         let name = format!("{}.{micros:06}_{}_{salt}.0{whole}", arrival.as_second(), std::process::id());
         let path = tmp.join(&name);
+        // Process ids return, and a clock may stand still: an accepted mail is never written over.
+        if new.join(&name).exists() {
+            salt += 1;
+            continue;
+        }
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Ok(file) => break (file, name),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && salt < 1000 => salt += 1,
@@ -144,25 +151,67 @@ pub fn whole(path: &Path) -> Option<(u64, [u8; 32])> {
     Some((length, digest))
 }
 
+/// Held while a process takes up the spool: one at a time per state. The kernel frees it with the process.
+#[derive(Debug)]
+pub struct Drain {
+    _file: File,
+}
+
+impl Drain {
+    /// The right to take up the spool; None where another process is at it.
+    pub fn take(folder: &Path) -> Result<Option<Drain>, Error> {
+        let path = folder.join("spool.lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io_error("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Drain { _file: file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
+        }
+    }
+}
+
 /// Marks that a run begins to read this mail, so that one which kills its reader is found out.
 ///
-/// Returns None where it has killed three already: it is then in `spool/quarantine`.
-pub fn begin(spooled: &Spooled) -> Result<Option<PathBuf>, Error> {
+/// Returns None where it has killed three already (it is then in `spool/quarantine`), or is gone.
+pub fn begin(spooled: &Spooled, _drain: &Drain) -> Result<Option<PathBuf>, Error> {
     let name = spooled.path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-    let (front, back) = name.split_once(',').map_or((name, String::new()), |(f, b)| (f, format!(",{b}")));
-    let stem = front.rsplit_once('.').map_or(front, |(s, _)| s);
     let folder = spooled.path.parent().expect("a spooled mail stands in spool/new");
-    let next = folder.join(format!("{stem}.{}{back}", spooled.tries + 1));
     if spooled.tries >= TRIES {
         let aside = folder.with_file_name("quarantine");
         fs::create_dir_all(&aside).map_err(io_error("create", &aside))?;
-        let to = aside.join(name);
-        fs::rename(&spooled.path, &to).map_err(io_error("set aside", &spooled.path))?;
+        move_to(&spooled.path, &aside.join(name))?;
         sync_folder(&aside)?;
         return Ok(None);
     }
-    fs::rename(&spooled.path, &next).map_err(io_error("rename", &spooled.path))?;
-    Ok(Some(next))
+    let next = folder.join(with_tries(name, spooled.tries + 1));
+    Ok(move_to(&spooled.path, &next)?.then_some(next))
+}
+
+/// Takes the mark of [`begin`] back: the run ended in order, for a reason that is not the mail's.
+pub fn put_back(spooled: &Spooled, begun: &Path) {
+    // A mark that stays costs one of three tries, nothing else.
+    let _ = fs::rename(begun, &spooled.path);
+}
+
+/// False where the mail is gone: another run has taken it in, or a person has removed it.
+fn move_to(from: &Path, to: &Path) -> Result<bool, Error> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(io_error("rename", from)(e)),
+    }
+}
+
+fn with_tries(name: &str, tries: u32) -> String {
+    let (front, back) = name.split_once(',').map_or((name, String::new()), |(f, b)| (f, format!(",{b}")));
+    let stem = front.rsplit_once('.').map_or(front, |(stem, _)| stem);
+    format!("{stem}.{tries}{back}")
 }
 
 /// Removes a mail whose transaction is committed. A failure only means a `duplicate` later.

@@ -22,6 +22,8 @@ pub struct NewTicket<'a> {
     pub first: Timestamp,
     pub last: Timestamp,
     pub choice: &'a Choice,
+    /// When flush must judge it; event times may lie ahead of the clock.
+    pub due: Timestamp,
 }
 
 /// A stored ticket.
@@ -132,12 +134,12 @@ impl Tx<'_> {
             .doing("look for a ticket number")
     }
 
-    /// Stores a ticket in state `deferred`, due at once.
+    /// Stores a ticket in state `deferred`.
     pub fn insert_ticket(&self, ticket: &NewTicket<'_>) -> Result<i64, Error> {
         self.db()
             .prepare_cached(
                 "INSERT INTO ticket(number,device,failure,state,crossed,crossing,alerts,total,first,last,choice,due)
-                 VALUES(?1,?2,?3,'deferred',?4,?5,?6,?7,?8,?9,?10,?4)",
+                 VALUES(?1,?2,?3,'deferred',?4,?5,?6,?7,?8,?9,?10,?11)",
             )
             .and_then(|mut s| {
                 s.execute(params![
@@ -151,6 +153,7 @@ impl Tx<'_> {
                     ticket.first.as_second(),
                     ticket.last.as_second(),
                     json(ticket.choice),
+                    ticket.due.as_second(),
                 ])
             })
             .doing("store a ticket")?;
