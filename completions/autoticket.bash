@@ -3153,13 +3153,13 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__ticket__subcmd__list)
-            opts="-h -V --state --open --device --since --limit --rules --now --json --help --version"
+            opts="-h -V --in --open --device --since --limit --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --state)
+                --in)
                     COMPREPLY=($(compgen -W "deferred held queued sent parked repaired closed dropped" -- "${cur}"))
                     return 0
                     ;;
@@ -3176,6 +3176,10 @@ _autoticket() {
                     return 0
                     ;;
                 --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

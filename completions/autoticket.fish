@@ -190,7 +190,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and not __
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and not __fish_seen_subcommand_from list show close resend help" -f -a "close" -d 'Close a ticket: its work is done or not needed; the center is told to stand down'
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and not __fish_seen_subcommand_from list show close resend help" -f -a "resend" -d 'Transmit parked and refused mails of a ticket again'
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and not __fish_seen_subcommand_from list show close resend help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l state -d 'Only tickets in this state; repeat for more' -r -f -a "deferred\t''
+complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l in -d 'Only tickets in this state; repeat for more' -r -f -a "deferred\t''
 held\t''
 queued\t''
 sent\t''
@@ -202,6 +202,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l since -d 'Only tickets whose threshold was crossed since then (RFC 3339, a date, `7d`, `last week`)' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l limit -d 'Most tickets to list; 0: all' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l open -d 'Only open tickets'
 complete -c autoticket -n "__fish_autoticket_using_subcommand ticket; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'

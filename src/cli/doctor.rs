@@ -2,7 +2,7 @@
 //!
 //! It changes nothing and goes on after a failed check: a broken rules folder does not hide a full disk.
 
-use super::rules_folder::{self, Loaded};
+use super::rules_folder;
 use super::show::{self, Out};
 use super::status::Work;
 use super::{Exit, Failure, Globals, times};
@@ -14,8 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::fs::Access as May;
 use serde::Serialize;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -132,7 +130,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 fn check_rules(globals: &Globals, state: &Path, checks: &mut Checks) -> Option<RuleSet> {
     let folder = globals.rules_folder();
     match rules_folder::load(folder.as_deref(), Some(state)) {
-        Ok(Loaded { rules, .. }) => {
+        Ok(rules) => {
             let place = folder.map_or_else(|| "compiled in".to_owned(), |f| f.display().to_string());
             checks.ok("rules", format!("{} formats, {place}", rules.formats.len()));
             Some(rules)
@@ -228,17 +226,15 @@ fn check_disk(state: &Path, checks: &mut Checks) {
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let text = format!("{} MiB free for {}", free >> 20, state.display());
     let files = disk.f_files > 0 && disk.f_favail < 1000;
-    match free {
-        _ if files => checks.fail(
-            "disk",
-            format!("{} inodes free for {}", disk.f_favail, state.display()),
-            "remove small files there",
-        ),
-        ..TOO_LITTLE => {
-            checks.fail("disk", text, "make room: soon no mail can be taken in; the mail system keeps them")
-        }
-        ..SCARCE => checks.warn("disk", text, "make room, or shorten `keep.raw`"),
-        _ => checks.ok("disk", text),
+    if files {
+        let text = format!("{} inodes free for {}", disk.f_favail, state.display());
+        checks.fail("disk", text, "remove small files there");
+    } else if free < TOO_LITTLE {
+        checks.fail("disk", text, "make room: soon no mail can be taken in; the mail system keeps them");
+    } else if free < SCARCE {
+        checks.warn("disk", text, "make room, or shorten `keep.raw`");
+    } else {
+        checks.ok("disk", text);
     }
 }
 
@@ -366,7 +362,7 @@ fn check_transport(rules: &RuleSet, state: &Path, checks: &mut Checks) {
                 "install a mail system, or set delivery.sendmail.program",
             ),
         },
-        TransportRule::Smtp { host, port, .. } => match greeting(host, *port) {
+        TransportRule::Smtp { host, port, .. } => match delivery::greeting(host, *port, CONNECT) {
             Ok(greeting) if greeting.is_empty() => {
                 checks.ok("transport", format!("smtp {host}:{port} accepts connections"))
             }
@@ -386,23 +382,6 @@ fn check_transport(rules: &RuleSet, state: &Path, checks: &mut Checks) {
         },
         TransportRule::Files { .. } => {}
     }
-}
-
-/// The first line a mail server says by itself; empty where it waits for us (implicit TLS).
-fn greeting(host: &str, port: u16) -> std::io::Result<String> {
-    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "no address");
-    for address in (host, port).to_socket_addrs()?.take(4) {
-        match TcpStream::connect_timeout(&address, CONNECT) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(CONNECT))?;
-                let mut line = Vec::new();
-                let _ = BufReader::new(std::io::Read::take(stream, 512)).read_until(b'\n', &mut line);
-                return Ok(String::from_utf8_lossy(&line).trim().to_owned());
-            }
-            Err(e) => last = e,
-        }
-    }
-    Err(last)
 }
 
 fn check_zones(rules: &RuleSet, checks: &mut Checks) {

@@ -1,6 +1,6 @@
 //! What a person at a terminal is told when a command fails: what, why, and the way out.
 
-use super::Exit;
+use super::{Exit, show};
 use crate::shown::Shown;
 use crate::store;
 
@@ -35,9 +35,9 @@ impl Failure {
     /// Prints the failure and gives its exit status.
     pub fn report(&self) -> Exit {
         // Several lines only where the error itself is a list (`rules check`).
-        eprintln!("autoticket: {}", Shown::lines(&format!("{:#}", self.error)));
+        show::tell(format_args!("autoticket: {}", Shown::lines(&format!("{:#}", self.error))));
         for hint in &self.hints {
-            eprintln!("hint: {}", Shown::lines(hint));
+            show::tell(format_args!("hint: {}", Shown::lines(hint)));
         }
         self.exit
     }

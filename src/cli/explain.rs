@@ -1,11 +1,12 @@
 //! `explain`: what `ingest` would do with a mail now, gate by gate, and why. Changes nothing.
 
 use super::{Exit, Failure, Globals, World};
+use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::intake::{self, Account, Arrived};
 use crate::mail::{self, mailbox};
 use crate::shown::Shown;
-use crate::store::Access;
+use crate::store::{Access, MailRow, Store};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// Walk a mail through each gate and say what ingest would do with it now; changes nothing
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Mail files or mailboxes, `-` for standard input, or the id of a stored mail
+    /// Mail files or mailboxes, `-` for standard input, the id of a stored mail, or a ticket's number
     #[arg(required = true)]
     mails: Vec<PathBuf>,
 }
@@ -23,11 +24,14 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let store = world.store(globals, Access::Rehearse)?;
     let engine = world.engine(Effort::OneMail);
     for path in &args.mails {
-        for arrived in read(&world, &store, &engine, path)? {
-            let account = intake::rehearse(&store, &world.rules, &engine, &arrived)?;
+        for (arrived, row) in read(&world, &store, &engine, path)? {
+            let account = match &row {
+                Some(row) => intake::rehearse_stored(&store, &world.rules, &engine, row, &arrived)?,
+                None => intake::rehearse(&store, &world.rules, &engine, &arrived)?,
+            };
             let mut out = io::stdout().lock();
             let _ = if world.json {
-                writeln!(out, "{}", serde_json::to_string(&account).unwrap_or_default())
+                writeln!(out, "{}", super::show::json(&account))
             } else {
                 out.write_all(text(&account).as_bytes())
             };
@@ -36,31 +40,26 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn read(
-    world: &World,
-    store: &crate::store::Store,
-    engine: &crate::alert::engine::Engine<'_>,
-    path: &Path,
-) -> Result<Vec<Arrived>, Failure> {
-    let spill = std::env::temp_dir();
+/// A mail to be explained, with its row where it is a stored one: that one is judged as if it came now.
+type Read = (Arrived, Option<MailRow>);
+
+fn read(world: &World, store: &Store, engine: &Engine<'_>, path: &Path) -> Result<Vec<Read>, Failure> {
+    let spill = store.spill_folder();
     let failed = |e: io::Error| {
         Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read {}", path.display())))
     };
-    let read = |raw, arrival, place| Arrived::read(Arc::new(raw), engine, arrival, world.now, place);
+    let read = |raw, arrival, place| (Arrived::read(Arc::new(raw), engine, arrival, world.now, place), None);
     if path == Path::new("-") {
         let raw = mail::read::message(io::stdin().lock(), &spill).map_err(failed)?;
         return Ok(vec![read(raw, Some(world.now), intake::STDIN.to_owned())]);
     }
     let id = path.to_str().and_then(|t| t.parse::<i64>().ok()).filter(|_| !path.exists());
     if let Some(id) = id {
-        let row = store.mail(id)?.ok_or_else(|| {
-            Failure::say(Exit::Data, format!("no mail {id} is stored")).hint("autoticket mail list")
-        })?;
-        if row.kept == 0 {
-            return Err(Failure::say(Exit::Data, format!("the raw bytes of mail {id} are not kept")));
-        }
-        let raw = mail::read::message(store.raw(id)?, &spill).map_err(failed)?;
-        return Ok(vec![read(raw, Some(row.arrival), row.place)]);
+        return stored(world, store, engine, id).map(|read| vec![read]);
+    }
+    let number = path.to_str().filter(|t| !path.exists() && t.to_uppercase().starts_with("T-"));
+    if let Some(number) = number {
+        return ticket(world, store, engine, number);
     }
     let mut mailbox = mailbox::Mailbox::open(path).map_err(failed)?;
     let mut found = Vec::new();
@@ -69,6 +68,32 @@ fn read(
         found.push(read(item.raw, item.arrival, item.place.to_string()));
     }
     Ok(found)
+}
+
+/// The stored mails whose alerts made a ticket, in the order in which they were counted.
+fn ticket(world: &World, store: &Store, engine: &Engine<'_>, number: &str) -> Result<Vec<Read>, Failure> {
+    let row = store.ticket_numbered(number)?.ok_or_else(|| {
+        let text = format!("no ticket {} stands", Shown::new(number));
+        Failure::say(Exit::Data, text).hint("autoticket ticket list")
+    })?;
+    let mut mails: Vec<i64> = store.alerts_by_id(&row.alerts)?.into_iter().map(|a| a.mail).collect();
+    mails.dedup();
+    mails.into_iter().map(|mail| stored(world, store, engine, mail)).collect()
+}
+
+/// A stored mail, read again.
+fn stored(world: &World, store: &Store, engine: &Engine<'_>, id: i64) -> Result<Read, Failure> {
+    let row = store.mail(id)?.ok_or_else(|| {
+        Failure::say(Exit::Data, format!("no mail {id} is stored")).hint("autoticket mail list")
+    })?;
+    if row.kept == 0 {
+        return Err(Failure::say(Exit::Data, format!("the raw bytes of mail {id} are not kept")));
+    }
+    let failed =
+        |e: io::Error| Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read mail {id}")));
+    let raw = mail::read::message(store.raw(id)?, &store.spill_folder()).map_err(failed)?;
+    let place = row.place.clone();
+    Ok((Arrived::read(Arc::new(raw), engine, Some(row.arrival), world.now, place), Some(row)))
 }
 
 /// Gate by gate, then the outcome.

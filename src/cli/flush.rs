@@ -1,6 +1,6 @@
 //! `flush`: does what is due, once.
 
-use super::{Exit, Failure, Globals, World};
+use super::{Exit, Failure, Globals, World, show};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::delivery;
@@ -40,13 +40,13 @@ fn preview(world: &World, store: &Store) -> Result<Exit, Failure> {
     let tickets = store.tickets_due(world.now)?;
     let spooled = crate::store::spool::count(store.folder());
     if world.json {
-        let object = serde_json::json!({ "schema": "autoticket.due/1", "spooled": spooled, "tickets": tickets,
-            "mails": due, "parked": parked, "refused": refused });
-        println!("{object}");
+        let due = serde_json::json!({ "spooled": spooled, "tickets": tickets, "mails": due, "parked": parked,
+            "refused": refused });
+        show::Out::new().json("autoticket.due/1", due);
     } else {
-        println!(
+        show::say(format_args!(
             "due: {tickets} tickets, {due} mails, {spooled} in the spool; {parked} parked, {refused} refused"
-        );
+        ));
     }
     Ok(Exit::Done)
 }
@@ -54,15 +54,9 @@ fn preview(world: &World, store: &Store) -> Result<Exit, Failure> {
 /// Prints what was done; silent where nothing was due, as a timer wants it.
 pub(super) fn show(json: bool, report: &Report) {
     if json {
-        let mut object = serde_json::json!({ "schema": "autoticket.flush/1" });
-        if let (Some(into), Ok(serde_json::Value::Object(from))) =
-            (object.as_object_mut(), serde_json::to_value(report))
-        {
-            into.extend(from);
-        }
-        println!("{object}");
+        show::Out::new().json("autoticket.flush/1", report);
     } else if report != &Report::default() {
-        println!(
+        show::say(format_args!(
             "flushed: {} from the spool, {} tickets judged, {} followers; {} sent, {} postponed, {} refused, {} parked",
             report.spooled,
             report.judged,
@@ -71,7 +65,7 @@ pub(super) fn show(json: bool, report: &Report) {
             report.postponed,
             report.refused,
             report.parked
-        );
+        ));
     }
 }
 
@@ -84,7 +78,7 @@ pub(super) fn work(store: &Store, rules: &RuleSet, globals: &Globals) -> Result<
     let turn = match Turn::take(store) {
         Ok(turn) => turn,
         Err(service::Error::AtWork { folder }) => {
-            eprintln!("autoticket: another flush or run is at work in {}", folder.display());
+            show::tell(format_args!("autoticket: another flush or run is at work in {}", folder.display()));
             return Ok(Report::default());
         }
         Err(e) => return Err(e.into()),
@@ -96,14 +90,17 @@ pub(super) fn work(store: &Store, rules: &RuleSet, globals: &Globals) -> Result<
     let visible = io::stderr().is_terminal();
     let mut progress = |r: &Report| {
         if visible {
-            eprint!("\r{} judged, {} sent, {} postponed ", r.judged, r.accepted, r.postponed);
+            show::progress(format_args!(
+                "\r{} judged, {} sent, {} postponed ",
+                r.judged, r.accepted, r.postponed
+            ));
         }
     };
     let mut work = Work { rules, clock: &clock, stop: &stop, progress: &mut progress };
     let mut report = service::flush(store, &turn, transport.as_mut(), &mut work)?;
     report.spooled = spooled;
     if visible && report != Report::default() {
-        eprintln!();
+        show::tell("");
     }
     Ok(report)
 }

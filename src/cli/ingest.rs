@@ -4,8 +4,8 @@
 //! is a bounce, and a bounced alert is a lost alert. Whatever goes wrong, the mail is spooled durably and
 //! the exit is 0, or nothing is kept and it is 75 with `4.3.0 autoticket: …` as the first line.
 
-use super::rules_folder::{self, Loaded};
-use super::{Exit, Failure, Globals, World, flush};
+use super::rules_folder;
+use super::{Exit, Failure, Globals, World, flush, show};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::intake::{self, Account, Arrived, batch};
@@ -95,13 +95,8 @@ fn try_later(failure: &Failure, strict: bool) -> Exit {
     if strict {
         return failure.report();
     }
-    say(&format!("4.3.0 autoticket: {}", failure.line()));
+    show::say(format!("4.3.0 autoticket: {}", failure.line()));
     Exit::TryAgain
-}
-
-/// Prints a line; a reader that is gone is no trouble of the mail's.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// A file size limit shall give an error, not a signal: SIGXFSZ gets a handler that does nothing.
@@ -113,12 +108,13 @@ fn survive_file_limits() {
 /// The mail in hand, for the panic hook: spooled as it is if anything of ours panics.
 static IN_HAND: OnceLock<(PathBuf, Arc<RawMail>, Timestamp)> = OnceLock::new();
 
+#[expect(clippy::disallowed_methods, reason = "the process is panicking: nothing can be returned to main")]
 fn spool_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let what = info
             .location()
             .map_or_else(|| "panic".to_owned(), |l| format!("panic at {}:{}", l.file(), l.line()));
-        eprintln!("autoticket: {info}");
+        show::tell(format_args!("autoticket: {info}"));
         let failure = Failure::say(Exit::Unavailable, what);
         let exit = match IN_HAND.get() {
             Some((state, raw, arrival)) => set_aside(state, raw, *arrival, &failure),
@@ -147,7 +143,7 @@ fn from_stdin(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
 
 fn read_stdin(state: &Path) -> Result<RawMail, Failure> {
     let spool = state.join("spool/tmp");
-    let spill = if spool.is_dir() { spool } else { std::env::temp_dir() };
+    let spill = if spool.is_dir() { spool } else { super::world::spill_folder() };
     let failed =
         |e| Failure::new(Exit::Io, anyhow::Error::new(e).context("read the mail from standard input"));
     mail::read::message(io::stdin().lock(), &spill).map_err(failed)
@@ -174,7 +170,7 @@ fn take_in(
     raw: &Arc<RawMail>,
     now: Timestamp,
 ) -> Result<Account, Failure> {
-    let Loaded { rules, .. } = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
+    let rules = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
     let engine = Engine::new(&rules, Effort::OneMail);
     let mut arrived = Arrived::read(Arc::clone(raw), &engine, Some(now), now, intake::STDIN.to_owned());
     if let Some(id) = &args.queue_id {
@@ -196,7 +192,7 @@ fn take_up_spool(store: &Store, rules: &crate::rules::RuleSet, engine: &Engine<'
     if store::spool::count(store.folder()) > 0
         && let Err(error) = intake::drain_spool(store, rules, engine, AT_ONCE, &mut |_| {})
     {
-        eprintln!("autoticket: the spool stays: {}", Failure::from(error).line());
+        show::tell(format_args!("autoticket: the spool stays: {}", Failure::from(error).line()));
     }
 }
 
@@ -206,7 +202,7 @@ fn set_aside(state: &Path, raw: &RawMail, arrival: Timestamp, failure: &Failure)
     let standing = store::install_id(state).and_then(|_| store::owned_by_us(state));
     match standing.and_then(|()| store::spool::accept(state, raw, arrival)) {
         Ok(_) => {
-            say(&format!("spooled: {}; the next run takes it up", failure.line()));
+            show::say(format!("spooled: {}; the next run takes it up", failure.line()));
             Exit::Done
         }
         Err(_) => try_later(failure, false),
@@ -258,18 +254,16 @@ fn take_in_mailbox(
     let mut each = |event: batch::Event<'_>| match event {
         batch::Event::Settled(account) => {
             let _ = if world.json {
-                serde_json::to_writer(&mut out, account)
-                    .map_err(io::Error::from)
-                    .and_then(|()| out.write_all(b"\n"))
+                writeln!(out, "{}", show::json(account))
             } else {
                 writeln!(out, "{}: {}", Shown::new(&account.place), account.line())
             };
         }
         batch::Event::Unreadable(error) => {
             unreadable = true;
-            eprintln!("autoticket: {error}; the next mails are unaffected");
+            show::tell(format_args!("autoticket: {error}; the next mails are unaffected"));
         }
-        batch::Event::Committed(mails) if progress => eprint!("\r{mails} mails"),
+        batch::Event::Committed(mails) if progress => show::progress(format_args!("\r{mails} mails")),
         batch::Event::Committed(_) => {}
     };
     if args.dry_run {
@@ -279,15 +273,15 @@ fn take_in_mailbox(
     }
     let _ = out.flush();
     if progress {
-        eprintln!();
+        show::tell("");
     }
     Ok(unreadable)
 }
 
 fn report(json: bool, account: &Account) {
     if json {
-        say(&serde_json::to_string(account).unwrap_or_default());
+        show::say(show::json(account));
     } else {
-        say(&account.line());
+        show::say(account.line());
     }
 }

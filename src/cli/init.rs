@@ -1,7 +1,7 @@
 //! `init`: the state folder and a commented rules folder.
 
 use super::world::new_install_id;
-use super::{Exit, Failure, Globals};
+use super::{Exit, Failure, Globals, show};
 use crate::rules;
 use crate::store::{INSTALL_ID, Store};
 use std::fs;
@@ -37,7 +37,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     }
     let state = globals.state_folder();
     if args.dry_run {
-        println!("would make the state {} with install id {install}", state.display());
+        show::say(format_args!("would make the state {} with install id {install}", state.display()));
         return Ok(Exit::Done);
     }
     let store = match Store::init(&state, &install) {
@@ -47,9 +47,11 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         }
         Err(e) => return Err(e.into()),
     };
-    println!("state {} with {INSTALL_ID} {}", state.display(), store.install());
+    show::say(format_args!("state {} with {INSTALL_ID} {}", state.display(), store.install()));
     store.close()?;
-    println!("next: autoticket domains import FILE; autoticket nodes import FILE; autoticket doctor");
+    show::say(format_args!(
+        "next: autoticket domains import FILE; autoticket nodes import FILE; autoticket doctor"
+    ));
     Ok(Exit::Done)
 }
 
@@ -60,17 +62,17 @@ fn write_rules(folder: &Path, dry_run: bool) -> Result<(), Failure> {
     for (name, text) in rules::base_files() {
         let path = folder.join(name);
         if path.exists() {
-            println!("kept {}", path.display());
+            show::say(format_args!("kept {}", path.display()));
             continue;
         }
         if dry_run {
-            println!("would write {}", path.display());
+            show::say(format_args!("would write {}", path.display()));
             continue;
         }
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent).map_err(|e| failed(parent, e))?;
         fs::write(&path, text).map_err(|e| failed(&path, e))?;
-        println!("wrote {}", path.display());
+        show::say(format_args!("wrote {}", path.display()));
     }
     if !dry_run {
         for sub in ["alerts", "conf.d", "templates", "lists"] {

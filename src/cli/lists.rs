@@ -143,12 +143,12 @@ fn list(globals: &Globals, kind: ListKind, args: &ListArgs) -> Result<Exit, Fail
     if let Some((entries, _, at, origin)) = store.list_state(kind)?
         && entries > rows.len() as u64
     {
-        eprintln!(
+        show::tell(format_args!(
             "autoticket: {} of {entries} entries; imported {} from {}",
             rows.len(),
             show::time(at),
             show::one(&origin)
-        );
+        ));
     }
     Ok(Exit::Done)
 }
@@ -180,8 +180,7 @@ fn replace(
     let before = store.list_size(kind)?;
     let after = entries.rows.len() as u64;
     if !force && before > 0 && after * 2 <= before {
-        let text =
-            format!("the list of {} would shrink from {before} entries to {after}: refused", kind.word());
+        let text = format!("the list of {} would shrink from {before} to {after}: refused", kind.word());
         return Err(Failure::say(Exit::Data, text).hint(format!(
             "autoticket {} import FILE --dry-run shows what would go; --force imports it",
             kind.word()
@@ -224,7 +223,8 @@ fn import(globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, 
         return Ok(Exit::Done);
     }
     let would = if args.dry_run { "would be " } else { "" };
-    out.line(format!("{}: {size} entries; {would}{}", kind.word(), words(&diff)));
+    let entries = if size == 1 { "1 entry".to_owned() } else { format!("{size} entries") };
+    out.line(format!("{}: {entries}; {would}{}", kind.word(), words(&diff)));
     for (sign, names) in [("+", &diff.added), ("-", &diff.removed), ("~", &diff.changed)] {
         for name in &names.first {
             out.line(format!("  {sign} {}", show::one(name)));
@@ -383,7 +383,9 @@ fn misses(globals: &Globals) -> Result<Exit, Failure> {
     }
     out.table(&table);
     if !rows.is_empty() {
-        eprintln!("autoticket: autoticket nodes accept NODE… lists them and judges their mails anew");
+        show::tell(format_args!(
+            "autoticket: autoticket nodes accept NODE… lists them and judges their mails anew"
+        ));
     }
     Ok(Exit::Done)
 }
@@ -397,13 +399,15 @@ pub(super) fn refresh(store: &Store, rules: &RuleSet, folder: Option<&Path>, now
         let Some(source) = source else { continue };
         match refresh_one(store, kind, source, folder, now) {
             Ok(None) => {}
-            Ok(Some(diff)) => eprintln!("autoticket: {} refreshed: {}", kind.word(), words(&diff)),
+            Ok(Some(diff)) => {
+                show::tell(format_args!("autoticket: {} refreshed: {}", kind.word(), words(&diff)))
+            }
             Err(failure) => {
-                eprintln!(
+                show::tell(format_args!(
                     "autoticket: {} not refreshed, the old list stays: {}",
                     kind.word(),
                     failure.line()
-                );
+                ));
             }
         }
     }

@@ -240,7 +240,11 @@ fn retry(globals: &Globals, args: RetryArgs) -> Result<Exit, Failure> {
     } else {
         let named = args.ids.iter().map(|id| found(&store, *id)).collect::<Result<Vec<_>, _>>()?;
         for mail in named.iter().filter(|m| !wanted.contains(&m.outcome)) {
-            eprintln!("autoticket: mail {} is {}: left as it is", mail.id, mail.outcome.word());
+            show::tell(format_args!(
+                "autoticket: mail {} is {}: left as it is",
+                mail.id,
+                mail.outcome.word()
+            ));
         }
         named
             .into_iter()

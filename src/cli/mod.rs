@@ -3,8 +3,6 @@
 //! The only room that prints, reads the environment or the clock. It decides nothing about mails or
 //! tickets. `ingest` is dispatched before the other commands are even built: it runs once per mail.
 
-#![expect(clippy::disallowed_macros, reason = "cli is the room that prints")]
-
 mod alert;
 mod audit;
 mod completions;
@@ -85,6 +83,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "the edge where arguments come in")]
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(rest) = ingest_alone(&arguments) {
         return ingest::main(rest).into();

@@ -5,6 +5,7 @@
 //! read again.
 
 use super::{Exit, Failure};
+use crate::rules::model::TransportRule;
 use crate::rules::{self, Mistake, RuleSet, Source};
 use std::ffi::OsStr;
 use std::fs;
@@ -19,13 +20,6 @@ const FOLDERS: [&str; 4] = ["", "alerts", "conf.d", "templates"];
 /// A rule file is at most this long.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// Rules, and the stamp of the files they came from.
-#[derive(Debug)]
-pub struct Loaded {
-    pub rules: RuleSet,
-    pub stamp: Vec<u8>,
-}
-
 #[derive(Debug)]
 struct File {
     name: String,
@@ -37,21 +31,36 @@ struct File {
 ///
 /// # Errors
 /// [`Exit::Permission`] where somebody else may write the rules, [`Exit::Configuration`] with all mistakes.
-pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<Loaded, Failure> {
+pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<RuleSet, Failure> {
     let files = list(folder)?;
     let stamp = stamp(folder, &files);
     let cache = state.map(|s| s.join(CACHE));
     if let Some(rules) =
         cache.as_deref().and_then(|c| fs::read(c).ok()).and_then(|b| rules::cache::decode(&b, &stamp))
     {
-        return Ok(Loaded { rules, stamp });
+        return Ok(beside(rules, folder));
     }
     let sources = read(files)?;
     let rules = rules::compile(&sources).map_err(|mistakes| mistaken(&mistakes))?;
     if let (Some(cache), Some(state)) = (cache, state) {
         keep(&cache, state, &rules::cache::encode(&rules, &stamp));
     }
-    Ok(Loaded { rules, stamp })
+    Ok(beside(rules, folder))
+}
+
+/// Files which rules name without a folder stand beside them, unless the service manager hands them over.
+fn beside(mut rules: RuleSet, folder: Option<&Path>) -> RuleSet {
+    if let (Some(folder), TransportRule::Smtp { credential, authority, .. }) =
+        (folder, &mut rules.settings.delivery.transport)
+    {
+        for name in [credential, authority].into_iter().flatten() {
+            let path = folder.join(&*name);
+            if Path::new(name).is_relative() && path.is_file() {
+                *name = path.to_string_lossy().into_owned();
+            }
+        }
+    }
+    rules
 }
 
 /// Every mistake in the rules of a folder.

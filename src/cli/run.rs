@@ -2,7 +2,7 @@
 
 use super::lists::refresh;
 use super::rules_folder;
-use super::{Exit, Failure, Globals, World, flush};
+use super::{Exit, Failure, Globals, World, flush, show};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::intake::{self, batch};
@@ -40,7 +40,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let store = world.store(globals, Access::WriteMany)?;
     let maildirs = world.rules.settings.maildirs.join(" ");
     if args.dry_run {
-        println!("would watch {maildirs} every {}", world.rules.settings.interval);
+        show::say(format_args!("would watch {maildirs} every {}", world.rules.settings.interval));
         return Ok(Exit::Done);
     }
     let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -49,7 +49,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     }
     let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&again));
     let turn = Turn::take(&store)?;
-    eprintln!("autoticket: up; state {}, Maildirs: {maildirs}", store.folder().display());
+    show::tell(format_args!("autoticket: up; state {}, Maildirs: {maildirs}", store.folder().display()));
     let mut stamp = rules_folder::stamp_of(world.folder.as_deref()).unwrap_or_default();
     let mut purged = Timestamp::UNIX_EPOCH;
     let ending = || args.once || stop.load(Ordering::Relaxed);
@@ -58,7 +58,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         loop {
             if let Err(failure) = round(globals, &world, &store, &turn, &engine, &stop, &mut purged) {
                 // A full disk or a lock passes: say it, wait, go on. What was committed stays.
-                eprintln!("autoticket: {}", failure.line());
+                show::tell(format_args!("autoticket: {}", failure.line()));
             }
             if ending() {
                 break 'rules;
@@ -73,7 +73,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
             }
         }
     }
-    eprintln!("autoticket: down");
+    show::tell(format_args!("autoticket: down"));
     drop(turn);
     store.close()?;
     Ok(Exit::Done)
@@ -85,7 +85,7 @@ fn changed(world: &World, stamp: &mut Vec<u8>, asked: bool) -> Option<RuleSet> {
         Ok(now) => now,
         Err(failure) => {
             if !stamp.is_empty() {
-                eprintln!("autoticket: {}; the last good rules stay", failure.line());
+                show::tell(format_args!("autoticket: {}; the last good rules stay", failure.line()));
                 stamp.clear();
             }
             return None;
@@ -96,14 +96,14 @@ fn changed(world: &World, stamp: &mut Vec<u8>, asked: bool) -> Option<RuleSet> {
     }
     *stamp = now;
     match rules_folder::load(world.folder.as_deref(), Some(&world.state)) {
-        Ok(loaded) => {
-            let digest = &loaded.rules.digest;
-            eprintln!("autoticket: rules reloaded ({})", &digest[..12.min(digest.len())]);
-            Some(loaded.rules)
+        Ok(rules) => {
+            let digest = &rules.digest;
+            show::tell(format_args!("autoticket: rules reloaded ({})", &digest[..12.min(digest.len())]));
+            Some(rules)
         }
         Err(failure) => {
             failure.report();
-            eprintln!("autoticket: these rules are refused; the last good ones stay");
+            show::tell(format_args!("autoticket: these rules are refused; the last good ones stay"));
             None
         }
     }
@@ -148,13 +148,13 @@ fn take_in(
     let mailbox = match Mailbox::open_with(path, MaildirFolders::NewOnly) {
         Ok(mailbox) => mailbox,
         Err(error) => {
-            eprintln!("autoticket: Maildir {}: {error}", path.display());
+            show::tell(format_args!("autoticket: Maildir {}: {error}", path.display()));
             return Ok(());
         }
     };
     let mut each = |event: batch::Event<'_>| match event {
-        batch::Event::Settled(account) => println!("{}", account.line()),
-        batch::Event::Unreadable(error) => eprintln!("autoticket: {error}"),
+        batch::Event::Settled(account) => show::say(format_args!("{}", account.line())),
+        batch::Event::Unreadable(error) => show::tell(format_args!("autoticket: {error}")),
         batch::Event::Committed(_) => {}
     };
     batch::take_in(store, &world.rules, engine, mailbox, batch::SIZE, now, &mut each)?;

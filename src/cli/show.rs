@@ -7,7 +7,6 @@ use super::{Exit, Failure, times};
 use crate::alert::Outcome;
 use crate::shown::{Shown, is_hidden};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use std::fmt::Display;
@@ -62,6 +61,21 @@ impl Drop for Out {
     fn drop(&mut self) {
         let _ = self.to.flush();
     }
+}
+
+/// One line on standard output; a reader that is gone is no trouble.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// One line on standard error; never fails, not even where nobody listens.
+pub(super) fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Progress on standard error, over what stood there.
+pub(super) fn progress(text: impl Display) {
+    let _ = write!(io::stderr(), "{text}");
 }
 
 #[derive(Serialize)]
@@ -171,14 +185,9 @@ pub(super) fn command(argv: &[String]) -> String {
 
 /// A time as people here read it, to the second, with its offset; `--since` takes it back.
 pub(super) fn time(at: Timestamp) -> String {
-    let local = at.to_zoned(system_zone());
+    let local = at.to_zoned(times::zone());
     let zulu = local.offset().is_zero();
     local.strftime(if zulu { "%Y-%m-%d %H:%M:%SZ" } else { "%Y-%m-%d %H:%M:%S%:z" }).to_string()
-}
-
-#[expect(clippy::disallowed_methods, reason = "on a terminal times are shown in the zone of this machine")]
-fn system_zone() -> TimeZone {
-    TimeZone::system()
 }
 
 /// The same where there may be none: `never`.

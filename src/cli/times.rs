@@ -18,9 +18,8 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let local = |d: jiff::civil::DateTime| {
-        d.to_zoned(TimeZone::system()).map(|z| z.timestamp()).map_err(|e| e.to_string())
-    };
+    let local =
+        |d: jiff::civil::DateTime| d.to_zoned(zone()).map(|z| z.timestamp()).map_err(|e| e.to_string());
     if let Ok(time) = text.replacen(' ', "T", 1).parse::<jiff::civil::DateTime>() {
         return local(time);
     }
@@ -39,8 +38,14 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
             return now.checked_sub(Span::new().seconds(span.0)).map_err(|e| e.to_string());
         }
     };
-    let today = now.to_zoned(TimeZone::system()).date();
+    let today = now.to_zoned(zone()).date();
     local(today.saturating_sub(Span::new().days(days)).at(0, 0, 0, 0))
+}
+
+/// The zone in which people write and read times on this machine.
+#[expect(clippy::disallowed_methods, reason = "on the command line the zone of the machine is meant")]
+pub(super) fn zone() -> TimeZone {
+    TimeZone::system()
 }
 
 /// Whether this machine has no zone database.

@@ -1,7 +1,7 @@
 //! Arguments, environment and rules folder resolved: what a command works with.
 
-use super::rules_folder::{self, Loaded};
-use super::{Exit, Failure, times};
+use super::rules_folder;
+use super::{Exit, Failure, show, times};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::rules::RuleSet;
@@ -72,7 +72,7 @@ impl Globals {
         let state = self.state_folder();
         if self.state.is_some() && is_empty(&state) {
             Store::init(&state, &new_install_id())?.close()?;
-            eprintln!("autoticket: made a new state in {}", state.display());
+            show::tell(format_args!("autoticket: made a new state in {}", state.display()));
         }
         Ok(Store::open(&state, access)?)
     }
@@ -119,7 +119,7 @@ impl World {
         let now = globals.now()?;
         let state = globals.state_folder();
         let folder = globals.rules_folder();
-        let Loaded { rules, .. } = rules_folder::load(folder.as_deref(), Some(&state))?;
+        let rules = rules_folder::load(folder.as_deref(), Some(&state))?;
         Ok(World { rules, folder, state, now, json: globals.json })
     }
 

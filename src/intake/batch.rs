@@ -61,7 +61,7 @@ pub fn take_in(
 ) -> Result<u64, store::Error> {
     let source = Mutex::new((mailbox, 0u64));
     let stop = AtomicBool::new(false);
-    let spill = store.folder().join("spool/tmp");
+    let spill = store.spill_folder();
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get()).clamp(1, 4);
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel::<Stretch>(workers * 2);
@@ -92,7 +92,7 @@ pub fn rehearse(
 ) -> Result<(), store::Error> {
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
-    let spill = std::env::temp_dir();
+    let spill = store.spill_folder();
     while let Some(item) = mailbox.next(&spill) {
         match read_one(item, engine, now) {
             Read::Mail(arrived, _) => each(Event::Settled(&desk.settle(&arrived, false)?)),

@@ -357,6 +357,24 @@ pub fn rehearse(
     Ok(account)
 }
 
+/// What judging a stored mail anew would give now, as if it had not been taken in; nothing is changed.
+pub fn rehearse_stored(
+    store: &Store,
+    rules: &RuleSet,
+    engine: &Engine<'_>,
+    row: &store::MailRow,
+    arrived: &Arrived,
+) -> Result<Account, store::Error> {
+    let tx = store.begin()?;
+    let desk = Desk::open(&tx, rules, engine)?;
+    desk.withdraw(row)?;
+    let judgement = desk.judge(arrived, true)?;
+    let account = desk.file(arrived, judgement, true)?;
+    drop(desk);
+    tx.roll_back();
+    Ok(Account { mail: row.id, ..account })
+}
+
 /// Takes up mails waiting in the spool, oldest first, at most `most`. Returns how many entered.
 ///
 /// A mail that cannot enter stays; one that killed three runs is set aside in `spool/quarantine`.
@@ -371,7 +389,7 @@ pub fn drain_spool(
     for spooled in store::spool::waiting(store.folder(), most)? {
         let Some(path) = store::spool::begin(&spooled)? else { continue };
         let raw = match std::fs::File::open(&path)
-            .and_then(|f| crate::mail::read::message(f, &store.folder().join("spool/tmp")))
+            .and_then(|f| crate::mail::read::message(f, &store.spill_folder()))
         {
             Ok(mut raw) => {
                 if let Some((length, digest)) = store::spool::whole(&path) {

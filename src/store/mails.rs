@@ -664,7 +664,13 @@ impl Store {
             .and_then(|mut s| s.query_row([mail], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional())
             .doing("find a raw mail")?;
         let (next, skip, left) = place.unwrap_or_default();
-        Ok(RawReader { store: self, next, skip: skip as u64, left: left as u64, rest: io::Cursor::new(Vec::new()) })
+        Ok(RawReader {
+            store: self,
+            next,
+            skip: skip as u64,
+            left: left as u64,
+            rest: io::Cursor::new(Vec::new()),
+        })
     }
 
     /// One alert record.
@@ -770,11 +776,11 @@ impl Read for RawReader<'_> {
                 .prepare_cached("SELECT data FROM raw WHERE id=?1")
                 .and_then(|mut s| s.query_row([self.next], |r| r.get(0)).optional())
                 .map_err(io::Error::other)?;
-            let data = data.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "a raw mail is not whole"))?;
+            let data =
+                data.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "a raw mail is not whole"))?;
             self.rest = io::Cursor::new(zstd::bulk::decompress(&data, CHUNK)?);
             self.rest.set_position(std::mem::take(&mut self.skip));
             self.next += 1;
         }
     }
 }
-

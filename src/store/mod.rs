@@ -28,7 +28,8 @@ mod tracking;
 pub use audit::{AuditEntry, Balance};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use mails::{
-    AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace, RawReader, Twin, pack,
+    AlertRow, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace,
+    RawReader, Twin, pack,
 };
 pub use outbox::{OutboxRow, OutboxState};
 pub use tickets::{NewTicket, TicketBrief, TicketRow};
@@ -226,6 +227,11 @@ impl Store {
     /// The state folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Where mails too long for memory wait, in files without a name.
+    pub fn spill_folder(&self) -> PathBuf {
+        self.folder.join("spool/tmp")
     }
 
     /// The install id, by which our own mails are recognised.

@@ -242,7 +242,14 @@ fn failure_words(failure: &str) -> String {
 }
 
 fn place(alert: &AlertRecord) -> Option<String> {
-    let parts: Vec<_> = [&alert.building, &alert.room].into_iter().filter_map(optional).collect();
+    // A bare number says nothing by itself: `12 345` would be no place.
+    let named = |what: &str, part: &Option<String>| {
+        let part = optional(part)?;
+        let bare = part.chars().all(|c| c.is_ascii_digit());
+        Some(if bare { format!("{what} {part}") } else { part })
+    };
+    let parts: Vec<_> =
+        [named("building", &alert.building), named("room", &alert.room)].into_iter().flatten().collect();
     if parts.is_empty() { optional(&alert.location) } else { Some(parts.join(" ")) }
 }
 

@@ -4,6 +4,7 @@
 //! line, without comments and without whatever is compiled for tests only. It is a scanner, not a compiler:
 //! it sees names as they are written, so an alias is found where it is imported.
 
+use crate::tree::files;
 use std::fs;
 use std::path::Path;
 
@@ -99,25 +100,6 @@ pub fn mark_tests(sources: &mut [Source]) {
             source.path.strip_prefix(module.as_str()).is_some_and(|r| r == ".rs" || r.starts_with('/'))
         });
     }
-}
-
-/// Every file below a folder, in order, relative to the root; links are not followed.
-pub fn files(root: &Path, folder: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut waiting = vec![folder.to_owned()];
-    while let Some(folder) = waiting.pop() {
-        for entry in fs::read_dir(root.join(&folder)).expect("a readable folder").filter_map(Result::ok) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => waiting.push(path),
-                Ok(kind) if kind.is_file() => found.push(path),
-                _ => {}
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 fn is_word(byte: u8) -> bool {
