@@ -4,7 +4,9 @@
 use autoticket::mail::mailbox::Mailbox;
 use autoticket::mail::{self, Mail, Note};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+
+#[path = "support/corpus.rs"]
+mod real;
 
 struct Read {
     place: String,
@@ -14,12 +16,7 @@ struct Read {
 
 /// Mails by the folder they stand in.
 fn corpus() -> Option<BTreeMap<String, Vec<Read>>> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = std::env::var_os("AUTOTICKET_CORPUS").map_or_else(beside, PathBuf::from).join("mail");
-    if !folder.is_dir() {
-        println!("skipped: no corpus at {}", folder.display());
-        return None;
-    }
+    let folder = real::mails()?;
     let spill = tempfile::tempdir().expect("a folder for spills");
     let mut found = BTreeMap::new();
     for kind in ["bsd", "dos", "err", "mac", "not"] {

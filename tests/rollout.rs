@@ -12,6 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+#[path = "support/corpus.rs"]
+mod real;
+
 const NOW: &str = "2026-03-04T12:00:00Z";
 
 #[derive(Deserialize)]
@@ -210,22 +213,6 @@ fn reply_of_a_person_is_kept_with_its_ticket() {
     assert!(shown.to_lowercase().contains("repl"), "{shown}");
 }
 
-/// The real mails, where they stand beside the project.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_macros,
-    reason = "where the corpus is, and that it is not"
-)]
-fn corpus() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = std::env::var_os("AUTOTICKET_CORPUS").map_or(beside, PathBuf::from).join("mail");
-    if !folder.is_dir() {
-        println!("skipped: no real mails beside the project");
-        return None;
-    }
-    Some(folder)
-}
-
 /// All real mails as a Maildir.
 fn maildir(corpus: &Path, at: &Path) -> usize {
     for sub in ["cur", "new", "tmp"] {
@@ -248,7 +235,7 @@ fn maildir(corpus: &Path, at: &Path) -> usize {
 
 #[test]
 fn real_bounces_balance_with_315_first_copies_and_a_second_pass_counts_nothing() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = real::mails() else { return };
     let site = Site::new();
     let rules = site.folder.path().join("rules");
     fs::create_dir_all(&rules).expect("a folder");

@@ -209,7 +209,11 @@ fn wanted(condition: &Condition) -> String {
     let wanted = match &condition.test {
         Test::Exists => "to exist".to_owned(),
         Test::Contains(words) => format!("to hold `{}`", words.join("` or `")),
-        Test::Matches(pattern) => format!("to match `{}`", pattern.text),
+        Test::Matches(pattern) => {
+            let text = &pattern.text[..pattern.text.floor_char_boundary(60)];
+            let more = if text.len() < pattern.text.len() { " …" } else { "" };
+            format!("to match `{text}`{more}")
+        }
     };
     format!("{} {not}{wanted}", places::written(&condition.place))
 }

@@ -14,8 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::fs::Access as May;
 use serde::Serialize;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -364,7 +362,7 @@ fn check_transport(rules: &RuleSet, state: &Path, checks: &mut Checks) {
                 "install a mail system, or set delivery.sendmail.program",
             ),
         },
-        TransportRule::Smtp { host, port, .. } => match greeting(host, *port) {
+        TransportRule::Smtp { host, port, .. } => match delivery::greeting(host, *port, CONNECT) {
             Ok(greeting) if greeting.is_empty() => {
                 checks.ok("transport", format!("smtp {host}:{port} accepts connections"))
             }
@@ -384,23 +382,6 @@ fn check_transport(rules: &RuleSet, state: &Path, checks: &mut Checks) {
         },
         TransportRule::Files { .. } => {}
     }
-}
-
-/// The first line a mail server says by itself; empty where it waits for us (implicit TLS).
-fn greeting(host: &str, port: u16) -> std::io::Result<String> {
-    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "no address");
-    for address in (host, port).to_socket_addrs()?.take(4) {
-        match TcpStream::connect_timeout(&address, CONNECT) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(CONNECT))?;
-                let mut line = Vec::new();
-                let _ = BufReader::new(std::io::Read::take(stream, 512)).read_until(b'\n', &mut line);
-                return Ok(String::from_utf8_lossy(&line).trim().to_owned());
-            }
-            Err(e) => last = e,
-        }
-    }
-    Err(last)
 }
 
 fn check_zones(rules: &RuleSet, checks: &mut Checks) {

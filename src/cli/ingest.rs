@@ -112,6 +112,7 @@ static IN_HAND: OnceLock<(PathBuf, Arc<RawMail>, Timestamp)> = OnceLock::new();
 /// Set once the mail in hand is stored.
 static COMMITTED: AtomicBool = AtomicBool::new(false);
 
+#[expect(clippy::disallowed_methods, reason = "the process is panicking: nothing can be returned to main")]
 fn spool_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let what = info

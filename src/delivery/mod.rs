@@ -8,12 +8,13 @@
 mod address;
 mod credential;
 mod files;
+mod greeting;
 pub mod model;
-pub mod pass;
 pub mod schedule;
 mod sendmail;
 mod smtp;
 
+pub use greeting::greeting;
 pub use model::{Attempt, Parcel, Transport};
 
 use crate::rules::model::TransportRule;

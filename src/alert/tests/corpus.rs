@@ -1,21 +1,21 @@
-//! Real bounce mails, where they are at hand: `AUTOTICKET_CORPUS` names the folder.
+//! Real bounce mails, where they are at hand.
 
 use super::{at, files, parsed, shipped};
 use crate::alert::format::Found;
 use crate::alert::{Effort, Engine};
 
+#[path = "../../../tests/support/corpus.rs"]
+mod real;
+
 #[test]
 fn mails_with_a_final_recipient_are_counted_by_the_recipients_host() {
-    let Some(corpus) = std::env::var_os("AUTOTICKET_CORPUS") else {
-        eprintln!("skipped: AUTOTICKET_CORPUS names no corpus of mails");
-        return;
-    };
+    let Some(corpus) = real::mails() else { return };
     let rules = shipped();
     let engine = Engine::new(&rules, Effort::Mailbox);
-    let corpus = corpus.into_string().expect("a path");
+    let corpus = corpus.to_str().expect("a path");
     let (mut total, mut counted) = (0, 0);
     for folder in ["bsd", "dos", "mac", "err", "not"] {
-        for (name, bytes) in files(&format!("{corpus}/mail/{folder}"), ".eml") {
+        for (name, bytes) in files(&format!("{corpus}/{folder}"), ".eml") {
             total += 1;
             let mail = parsed(&bytes);
             let found = engine.recognise(&mail, at("2026-03-02T10:00:00Z"));
@@ -48,5 +48,4 @@ fn mails_with_a_final_recipient_are_counted_by_the_recipients_host() {
     }
     assert_eq!(total, 392);
     assert!((215..=220).contains(&counted), "{counted}");
-    eprintln!("{counted} of {total} mails counted by rfc3464");
 }
