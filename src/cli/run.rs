@@ -122,7 +122,7 @@ fn round(
     let now = clock();
     refresh(store, &world.rules, world.folder.as_deref(), now);
     // Trouble with the spool or a Maildir stops no ticket.
-    let said = |failure: Failure| eprintln!("autoticket: {}", failure.line());
+    let said = |failure: Failure| show::tell(format_args!("autoticket: {}", failure.line()));
     let drained = intake::drain_spool(store, &world.rules, engine, 1000, &mut |_| {});
     let spooled = drained.unwrap_or_else(|error| {
         said(error.into());
