@@ -45,6 +45,7 @@ impl Site {
         self.0.path().join(name)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a pipe to a full device is what assert_cmd cannot give")]
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("autoticket"));
         command
