@@ -29,13 +29,15 @@ impl<'a> Shown<'a> {
 
 /// Whether a character could change how a terminal or a reader sees the text around it.
 ///
-/// Covers C0, DEL, C1, zero-width characters, bidirectional controls (Unicode TR9), variation and
-/// language tags, and the line separators U+2028 and U+2029.
+/// Covers C0, DEL, C1, everything Unicode calls Default_Ignorable (zero-width characters, bidirectional
+/// controls, fillers, variation selectors, tags), and the line separators U+2028 and U+2029.
 pub fn is_hidden(c: char) -> bool {
     matches!(c,
-        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}'
+        | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl Display for Shown<'_> {

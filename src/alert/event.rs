@@ -1,10 +1,14 @@
 //! When an alert happened.
 //!
 //! In: the time a tool wrote, the mail's Date and its arrival. Out: the event time and, where that is not
-//! what the mail claimed, a note that says so. A time further than the allowed skew from the arrival is not
-//! believed: a wrong clock must not open or close a window.
+//! what the mail claimed, a note that says so. A time further than the allowed skew before the arrival, or
+//! more than five minutes after it, is not believed: a wrong clock must not open or close a window.
 
 use jiff::{Timestamp, civil, tz::TimeZone};
+
+/// Seconds by which a time may lie ahead of the arrival: clocks differ a little, but an alert from the future
+/// would hold a window open in which none of today's alerts is among the latest.
+const AHEAD: i64 = 300;
 
 /// The event time of an alert.
 ///
@@ -26,7 +30,9 @@ pub fn time(
     };
     match claimed {
         None => (arrival, Some("the mail has no readable Date; its arrival is used".to_owned())),
-        Some(time) if (time.as_second() - arrival.as_second()).abs() <= skew => (time, note),
+        Some(time) if (-skew..=AHEAD.min(skew)).contains(&(time.as_second() - arrival.as_second())) => {
+            (time, note)
+        }
         Some(time) => {
             (arrival, Some(format!("claimed {time}, too far from its arrival; the arrival is used")))
         }

@@ -68,12 +68,15 @@ pub(super) fn main(arguments: Vec<OsString>) -> Exit {
         Ok(alone) => run(&alone.globals, alone.args),
         Err(error) if !error.use_stderr() => super::usage(&error),
         Err(error) if strict => super::usage(&error),
-        Err(error) => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or("usage").trim_start_matches("error: ").to_owned();
-            try_later(&Failure::say(Exit::Usage, format!("usage: {first}")), false)
-        }
+        Err(error) => misused(&error),
     }
+}
+
+/// A command line that cannot be understood: the mail system keeps the mail and says why.
+pub(super) fn misused(error: &clap::Error) -> Exit {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or("usage").trim_start_matches("error: ").to_owned();
+    try_later(&Failure::say(Exit::Usage, format!("usage: {first}")), false)
 }
 
 /// Runs `ingest`.

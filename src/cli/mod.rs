@@ -90,6 +90,10 @@ pub fn main() -> ExitCode {
     }
     let matches = match Cli::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
+        // `--state $EMPTY ingest` is no known command, but a mail system waits: it must not bounce.
+        Err(error) if error.use_stderr() && arguments.iter().any(|a| a == "ingest") => {
+            return ingest::misused(&error).into();
+        }
         Err(error) => return usage(&error).into(),
     };
     let cli = match Cli::from_arg_matches(&matches) {

@@ -119,6 +119,11 @@ fn list(folder: Option<&Path>) -> Result<Vec<File>, Failure> {
             }
             // A link is followed: packaging tools link rules into place; what it leads to is what must be trusted.
             let meta = fs::metadata(&path).map_err(|e| failed(&path, e))?;
+            if !meta.is_file() {
+                // A rule that cannot be read is no rule that is not there.
+                let text = format!("rules {} is no regular file", path.display());
+                return Err(Failure::say(Exit::Configuration, text));
+            }
             trusted(&path, &meta)?;
             let leaf = path.file_name().unwrap_or_default().to_string_lossy();
             let name = if sub.is_empty() { leaf.into_owned() } else { format!("{sub}/{leaf}") };
@@ -138,7 +143,7 @@ fn is_rule(path: &Path, sub: &str) -> bool {
         name.ends_with(".yaml") && !name.ends_with(".samples.yaml")
     };
     let known = !sub.is_empty() || ["autoticket.yaml", "thresholds.yaml", "centers.yaml"].contains(&name);
-    !hidden && kind && known && path.is_file()
+    !hidden && kind && known
 }
 
 /// Whoever can write rules decides where tickets go: only root, the owner of the process, or nobody else.
@@ -215,6 +220,11 @@ fn mistaken(mistakes: &[Mistake]) -> Failure {
 
 /// The kept rules, where nobody else could have written them: they decide as much as the files do.
 fn cached(cache: &Path) -> Option<Vec<u8>> {
+    // Looked at before it is opened: a pipe would wait for a writer for ever.
+    let meta = fs::symlink_metadata(cache).ok()?;
+    if !meta.is_file() || meta.len() > 4 * MOST_BYTES {
+        return None;
+    }
     let mut file = fs::File::open(cache).ok()?;
     trusted(cache, &file.metadata().ok()?).ok()?;
     let mut bytes = Vec::new();

@@ -22,7 +22,7 @@ use crate::rules::model::ThresholdRule;
 use crate::store::{
     self, Copies, CountedNote, NewMail, NewTicket, Packed, RawPlace, Store, StoredLists, Twin, Tx,
 };
-use crate::ticket;
+use crate::ticket::{self, State};
 use crate::tracking::{self, Seen, Subject, Thresholds};
 use account::{AlertAccount, steps_of_count};
 use jiff::Timestamp;
@@ -92,9 +92,26 @@ impl<'a, 'r> Desk<'a, 'r> {
     /// What the store says; the caller rolls back and spools the mail.
     pub fn settle(&self, arrived: &Arrived, explain: bool) -> Result<Account, store::Error> {
         match self.tx.twin(&arrived.raw.identity, |n| arrived.raw.key_of_prefix(n))? {
-            Twin::Same { mail } => self.file_duplicate(arrived, Reason::SameMail { mail }, false),
+            Twin::Same { mail } => self.settle_same(mail, arrived, explain),
             Twin::Copies(copies) => self.settle_copy(&copies, arrived, explain),
         }
+    }
+
+    /// The same mail again is `duplicate`. But headers outside its key (Authentication-Results, a second From)
+    /// decide too: where the first copy was refused and this one is not, this one takes its place.
+    fn settle_same(&self, first: i64, arrived: &Arrived, explain: bool) -> Result<Account, store::Error> {
+        let refused = |outcome| retry::RETRIED.contains(&outcome);
+        let reason = Reason::SameMail { mail: first };
+        let Some(old) = self.tx.store().mail(first)?.filter(|m| refused(m.outcome)) else {
+            return self.file_duplicate(arrived, reason, false);
+        };
+        let judgement = self.judge(arrived, explain)?;
+        if refused(judgement.outcome) {
+            return self.file_duplicate(arrived, reason, false);
+        }
+        let taken_over = Reason::SameMail { mail: self.tx.next_mail()? };
+        self.tx.set_outcome(first, Outcome::Duplicate, &taken_over, old.first_alert, old.alerts)?;
+        self.file(arrived, judgement, explain)
     }
 
     /// A shorter copy of a mail already there is `duplicate`, a longer one supersedes its own prefix. But a
@@ -316,19 +333,54 @@ impl<'a, 'r> Desk<'a, 'r> {
         if old.outcome == Outcome::Counted && judgement.outcome != Outcome::Counted {
             return Ok(());
         }
+        let before = self.alerts_of(&old)?;
+        if !continues(&before, &judgement.records) {
+            return Ok(());
+        }
         self.withdraw(&old)?;
+        for alert in &before {
+            let stays = |r: &AlertRecord| {
+                r.refused.is_none() && r.device == alert.record.device && r.failure == alert.record.failure
+            };
+            if !judgement.records.iter().any(stays) {
+                self.withdraw_ticket(&alert.record)?;
+            }
+        }
         // It keeps its voided alerts, so that they are forgotten with it.
         let reason = Reason::PrefixOf { mail: longer };
         self.tx.set_outcome(shorter, Outcome::Duplicate, &reason, old.first_alert, old.alerts)
     }
 
+    /// The standing alerts of a mail.
+    fn alerts_of(&self, old: &store::MailRow) -> Result<Vec<store::AlertRow>, store::Error> {
+        let ids: Vec<i64> = (old.first_alert..old.first_alert + i64::from(old.alerts)).collect();
+        let mut rows = self.tx.store().alerts_by_id(&ids)?;
+        rows.retain(|row| row.mail == old.id);
+        Ok(rows)
+    }
+
+    /// A ticket for a device which only a cut-off copy named: dropped, and taken back where it was sent.
+    fn withdraw_ticket(&self, record: &AlertRecord) -> Result<(), store::Error> {
+        let mut tracked = self.tx.tracking(&record.device, &record.failure)?;
+        let Some(id) = tracked.ticket.filter(|_| tracked.window.total == 0) else { return Ok(()) };
+        let Some(mut row) = self.tx.store().ticket(id)?.filter(|t| t.state.is_open()) else { return Ok(()) };
+        row.why = Some(ticket::SUPERSEDED.to_owned());
+        if row.state == State::Deferred {
+            row.state = State::Dropped;
+            (row.ended, row.due) = (Some(record.arrival), None);
+            tracked.ticket = None;
+            self.tx.keep_tracking(&record.device, &record.failure, tracked);
+        } else {
+            // `flush` ends it and tells the maintenance center to stand down.
+            row.due = Some(record.arrival);
+        }
+        self.tx.keep_ticket(&row)
+    }
+
     /// Takes the alerts of a mail out of all counts.
     fn withdraw(&self, old: &store::MailRow) -> Result<(), store::Error> {
-        for alert in old.first_alert..old.first_alert + i64::from(old.alerts) {
-            let Some(row) = self.tx.store().alert(alert)? else { continue };
-            if row.voided || row.mail != old.id {
-                continue;
-            }
+        for row in self.alerts_of(old)? {
+            let alert = row.id;
             let (device, failure) = (&row.record.device, &row.record.failure);
             if row.record.refused.is_none() {
                 let mut tracked = self.tx.tracking(device, failure)?;
@@ -340,6 +392,19 @@ impl<'a, 'r> Desk<'a, 'r> {
         }
         Ok(())
     }
+}
+
+/// Whether a longer copy says at least what the shorter one said: all its alerts, except that the last one may
+/// have been cut off inside its device's name.
+fn continues(before: &[store::AlertRow], after: &[AlertRecord]) -> bool {
+    let same = |a: &AlertRecord, b: &AlertRecord| a.device == b.device && a.failure == b.failure;
+    before.iter().enumerate().all(|(index, row)| {
+        let cut = |r: &AlertRecord| index + 1 == before.len() && r.device.starts_with(&row.record.device);
+        after.iter().any(|r| same(&row.record, r))
+            || after.get(index).is_some_and(cut)
+            // Cut inside its failure: the same device, another type.
+            || after.get(index).is_some_and(|r| index + 1 == before.len() && r.device == row.record.device)
+    })
 }
 
 /// Thresholds of the rules, then those set while running: the later beats the earlier of the same scope.

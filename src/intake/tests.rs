@@ -225,6 +225,60 @@ mod superseding {
     }
 
     #[test]
+    fn refused_first_copy_does_not_suppress_the_same_mail_with_its_pass() {
+        let (_folder, store) = state();
+        let rules = refusing();
+        let forged = Alert::new("1", "node7", "access", 0).bytes();
+        assert_eq!(ingest(&store, &rules, &forged, 0).outcome, Outcome::Rejected);
+        assert_eq!(ingest(&store, &rules, &forged, 1).outcome, Outcome::Duplicate, "the same again");
+        let genuine = ingest(&store, &rules, &with_pass(&forged), 2);
+        assert_eq!((genuine.outcome, counts(&genuine)), (Outcome::Counted, vec![(Some(1), Some(1))]));
+        let first = store.mail(1).expect("read").expect("it stays");
+        assert_eq!(
+            (first.outcome, first.reason),
+            (Outcome::Duplicate, Reason::SameMail { mail: genuine.mail })
+        );
+        for copy in [&forged, &with_pass(&forged)] {
+            assert_eq!(ingest(&store, &rules, copy, 3).outcome, Outcome::Duplicate, "counted once");
+        }
+        balanced(&store);
+    }
+
+    #[test]
+    fn longer_copy_that_says_something_else_takes_nothing_over() {
+        let (_folder, store) = state();
+        let rules = shipped();
+        let genuine = Alert::new("1", "node7", "access", 0).bytes();
+        ingest(&store, &rules, &genuine, 0);
+        // The same key, but a header outside it turns the genuine alert into a preamble nobody reads.
+        let text = String::from_utf8(genuine).expect("a text");
+        let decoy = text.replacen("Date:", "Content-Type: multipart/mixed; boundary=x\r\nDate:", 1)
+            + "--x\r\n\r\nautoticket-alert: 1\r\nDevice: decoy\r\nFailure: disk full\r\n--x--\r\n";
+        assert_eq!(ingest(&store, &rules, decoy.as_bytes(), 0).alerts[0].device, "decoy");
+        assert_eq!(store.mail(1).expect("read").expect("it stays").outcome, Outcome::Counted);
+        let device = store.device("node7").expect("read").expect("known");
+        assert_eq!(device.tracking[0].1.window.total, 1, "the genuine alert still counts");
+    }
+
+    #[test]
+    fn ticket_for_a_device_that_only_a_cut_copy_named_is_dropped() {
+        let (_folder, store) = state();
+        let rules = shipped();
+        let mail = |device: &str| {
+            let text = String::from_utf8(Alert::new("1", "node7", "access", 0).bytes()).expect("a text");
+            let head = text.split_once("\r\n\r\n").expect("a body").0.to_owned();
+            format!("{head}\r\n\r\nautoticket-alert: 1\r\nFailure: permission denied\r\nDevice: {device}")
+        };
+        let cut = ingest(&store, &rules, mail("node8").as_bytes(), 0);
+        let false_ticket = cut.alerts[0].ticket.clone().expect("a threshold of one");
+        let whole = ingest(&store, &rules, mail("node815.plant2").as_bytes(), 1);
+        assert_eq!(whole.alerts[0].device, "node815.plant2");
+        let dropped = store.ticket_numbered(&false_ticket).expect("read").expect("it stays");
+        assert_eq!((dropped.state, dropped.why.as_deref()), (State::Dropped, Some(ticket::SUPERSEDED)));
+        assert_eq!(dropped.due, None, "flush has nothing to do with it");
+    }
+
+    #[test]
     fn ticket_of_a_superseded_crossing_stays_and_the_longer_copy_joins_it() {
         let (_folder, store) = state();
         let rules = shipped();
@@ -237,6 +291,18 @@ mod superseding {
 
 mod crossing {
     use super::*;
+
+    #[test]
+    fn alert_dated_ahead_of_its_arrival_holds_no_window_open() {
+        let (_folder, store) = state();
+        let rules = shipped();
+        ingest(&store, &rules, &connection("ahead", 23 * 3600), 0);
+        let last =
+            (1..=3).map(|n| ingest(&store, &rules, &connection(&n.to_string(), n * 60), n * 60)).last();
+        let last = last.expect("three mails");
+        assert_eq!(counts(&last), [(Some(4), Some(4))], "the first one counts at its arrival");
+        assert!(last.alerts[0].ticket.is_some());
+    }
 
     #[test]
     fn fourth_alert_crosses_once_and_the_fifth_joins() {

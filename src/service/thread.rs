@@ -1,5 +1,6 @@
 //! Tickets that are due: a deferred one is judged and posted, an open one may owe an update or a reminder.
 
+use super::endings::{self, By};
 use super::{Error, Report, Work};
 use crate::alert::AlertRecord;
 use crate::store::{AlertRow, Store, TicketRow, Tx};
@@ -108,6 +109,10 @@ fn follow(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> R
         return Ok(0);
     };
     let rules = work.rules;
+    if row.why.as_deref() == Some(ticket::SUPERSEDED) {
+        let by = By { who: "autoticket", why: ticket::SUPERSEDED, now, at: now };
+        return Ok(usize::from(endings::end(tx, rules, row, State::Dropped, by, false)?));
+    }
     let mut written = 0;
     while let Some(at) = next_reminder(tx, &row, work)?.filter(|at| *at <= now) {
         let joined = records(tx.store().joined(row.id, None, Some(at), LISTED)?);

@@ -21,7 +21,9 @@ mod view;
 pub use compose::{Composer, compose, compose_reminder, compose_stand_down, compose_update};
 pub use decide::decide;
 pub use followers::{reminder_due, update_due};
-pub use model::{Decision, Evidence, Joined, Kind, Letter, Route, RouteReason, State, TicketFacts};
+pub use model::{
+    Decision, Evidence, Joined, Kind, Letter, Route, RouteReason, SUPERSEDED, State, TicketFacts,
+};
 pub use number::number;
 pub use route::route;
 pub use times::span;

@@ -59,6 +59,9 @@ pub struct Evidence {
     pub location: crate::location::Verification,
 }
 
+/// Why a ticket ends whose only alerts a longer copy of their mail took back.
+pub const SUPERSEDED: &str = "its mail was cut off; the whole mail names another device";
+
 /// Everything a ticket says, frozen at its crossing: a replay of the same alerts gives the same facts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TicketFacts {
