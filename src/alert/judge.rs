@@ -196,7 +196,8 @@ impl Path<'_, '_> {
             records.push(record);
         }
         let refused = count(records.len()) - alerts;
-        Ok((Outcome::Counted, Reason::Counted { format, origin, alerts, refused }, records))
+        let shortened = self.reading.shortened.map(str::to_owned);
+        Ok((Outcome::Counted, Reason::Counted { format, origin, alerts, refused, shortened }, records))
     }
 
     /// A mail no format matches; where a part of it was not read, that cannot be known.

@@ -48,12 +48,16 @@ impl Reason {
     pub fn text(&self) -> String {
         let shown = |text: &str| Shown::new(text).to_string();
         match self {
-            Reason::Counted { format, alerts, refused, .. } => {
+            Reason::Counted { format, alerts, refused, shortened, .. } => {
                 let refused = match refused {
                     0 => String::new(),
                     n => format!(", {n} refused on {}", if *n == 1 { "its own" } else { "their own" }),
                 };
-                format!("{alerts} {} read by format {format}{refused}", plural(*alerts, "alert"))
+                let rest = match shortened {
+                    Some(what) => format!("; {what}: look for further alerts in the raw mail"),
+                    None => String::new(),
+                };
+                format!("{alerts} {} read by format {format}{refused}{rest}", plural(*alerts, "alert"))
             }
             Reason::RecoveryNotice { format, devices, .. } => {
                 format!("recovery notice for {} read by format {format}", shown(&listed(devices)))

@@ -49,7 +49,9 @@ fn a_mail_that_passes_every_gate_is_counted() {
         origin: "alerts/simple.yaml:1".into(),
         alerts: 1,
         refused: 0,
+        shortened: None,
     };
+
     assert_eq!((judged.outcome, judged.reason), (Outcome::Counted, reason));
     assert_eq!(judged.records[0].device, "node7");
     let gates: Vec<(&str, bool)> =
@@ -277,4 +279,14 @@ fn threads_share_one_engine() {
             });
         }
     });
+}
+
+#[test]
+fn a_counted_mail_says_that_a_part_of_it_was_not_read() {
+    let mut mail = alert();
+    mail.notes.push(crate::mail::Note::TextCut);
+    let judged = ask(&rules(vec![format()]), &mail);
+    assert_eq!(judged.outcome, Outcome::Counted);
+    let text = judged.reason.text();
+    assert!(text.ends_with("; more text than is read: look for further alerts in the raw mail"), "{text}");
 }
