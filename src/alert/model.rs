@@ -55,6 +55,9 @@ pub enum Reason {
         origin: String,
         alerts: u32,
         refused: u32,
+        /// Why a part of the mail was not read: alerts may stand in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shortened: Option<String>,
     },
     RecoveryNotice {
         format: String,
