@@ -1,6 +1,6 @@
 //! The imported node and domain lists, and the near misses beside them.
 
-use super::mails::{from_json, json, time};
+use super::column::{from_json, json, time};
 use super::{Doing, Error, Store, Tx};
 use crate::alert::model::NearMiss;
 use crate::alert::{ListEntry, Lists};

@@ -1,6 +1,6 @@
 //! Job tickets: born at a crossing, joined by later alerts, judged by `flush`, ended by a person or a repair.
 
-use super::mails::{from_json, json, time};
+use super::column::{from_json, json, time};
 use super::{AlertRow, Doing, Error, Store, Tx};
 use crate::ticket::State;
 use crate::ticket::model::Decision;
