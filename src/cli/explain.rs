@@ -89,9 +89,7 @@ fn stored(world: &World, store: &Store, engine: &Engine<'_>, id: i64) -> Result<
     if row.kept == 0 {
         return Err(Failure::say(Exit::Data, format!("the raw bytes of mail {id} are not kept")));
     }
-    let failed =
-        |e: io::Error| Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read mail {id}")));
-    let raw = mail::read::message(store.raw(id)?, &store.spill_folder()).map_err(failed)?;
+    let raw = store.raw_mail(&row)?;
     let place = row.place.clone();
     Ok((Arrived::read(Arc::new(raw), engine, Some(row.arrival), world.now, place), Some(row)))
 }

@@ -3,7 +3,6 @@
 use super::{Account, Arrived, Desk};
 use crate::alert::Outcome;
 use crate::alert::engine::Engine;
-use crate::mail;
 use crate::rules::RuleSet;
 use crate::store::{self, MailRow, Store};
 use jiff::Timestamp;
@@ -63,11 +62,7 @@ pub fn retry(
 }
 
 fn read(store: &Store, engine: &Engine<'_>, row: &MailRow) -> Result<Arrived, store::Error> {
-    let raw = mail::read::message(store.raw(row.id)?, store.folder()).map_err(|source| store::Error::Io {
-        what: "read the stored mail in",
-        path: store.folder().into(),
-        source,
-    })?;
+    let raw = store.raw_mail(row)?;
     let mut arrived =
         Arrived::read(Arc::new(raw), engine, Some(row.arrival), row.arrival, super::STDIN.to_owned());
     arrived.place.clone_from(&row.place);

@@ -7,7 +7,7 @@ use super::column::{from_json, json, time};
 use super::raw::RawPlace;
 use super::{Doing, Error, Store, Tx};
 use crate::alert::{Outcome, Reason};
-use crate::mail::Identity;
+use crate::mail::{self, Identity, RawMail};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use std::io;
@@ -138,8 +138,7 @@ impl Tx<'_> {
                     copies.shorter.push(mail);
                 }
             } else if row.kept > 0 {
-                let whole = crate::mail::read::message(self.store.raw(mail)?, self.store.folder())
-                    .map_err(super::io_error("read the stored mail in", self.store.folder()))?;
+                let whole = self.store.raw_mail(&row)?;
                 if whole.key_of_prefix(identity.body_length).is_ok_and(|k| k == identity.full) {
                     copies.longer.push(mail);
                 }
@@ -282,6 +281,25 @@ impl Store {
             .doing("read a mail")?
             .map(mail_row)
             .transpose()
+    }
+
+    /// A stored mail as it was when it was read: of one that was cut, length, digest and identity are those
+    /// of the whole message. One whose bytes are not kept is empty.
+    ///
+    /// # Errors
+    /// What the store says, or the unnamed file in which a long one waits.
+    pub fn raw_mail(&self, row: &MailRow) -> Result<RawMail, Error> {
+        let mut raw = mail::read::message(self.raw(row.id)?, &self.spill_folder())
+            .map_err(super::io_error("read the stored mail in", self.folder()))?;
+        if row.digest.is_some() {
+            (raw.length, raw.digest, raw.oversize) = (row.length, row.digest, true);
+            (raw.identity.full, raw.identity.body_length) = self
+                .connection
+                .prepare_cached("SELECT key,body_length FROM mail WHERE id=?1")
+                .and_then(|mut s| s.query_row([row.id], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? as u64))))
+                .doing("read a key")?;
+        }
+        Ok(raw)
     }
 
     /// Stored mails with these outcomes (all where empty), newest first, below id `before`, at most `most`.
