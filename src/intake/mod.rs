@@ -44,21 +44,27 @@ pub struct Arrived {
 
 impl Arrived {
     /// Reads what rules need of a raw mail. The slow part of the story; it asks no list and no table.
-    pub fn read(
-        raw: Arc<RawMail>,
-        engine: &Engine<'_>,
-        arrival: Option<Timestamp>,
-        now: Timestamp,
-        place: String,
-    ) -> Self {
+    pub fn read(raw: Arc<RawMail>, engine: &Engine<'_>, arrival: Arrival, place: String) -> Self {
         let mail = crate::mail::parse(&raw);
-        // Arrival: the caller's word (stdin), else our own Received header, else what the mailbox says.
-        let arrival = mail.received.filter(|_| place != STDIN).or(arrival).unwrap_or(now);
+        let arrival = match arrival {
+            Arrival::Known(arrival) => arrival,
+            Arrival::OfMailbox { said, now } => mail.received.or(said).unwrap_or(now),
+        };
         let reading = engine.read(&mail, arrival);
         // What judging still needs; the rest is freed by the thread that made it.
         let mail = Mail { from: mail.from, subject: mail.subject, ..Mail::default() };
         Self { raw, mail, reading, arrival, place, packed: None }
     }
+}
+
+/// When a mail arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// The caller saw it come, or kept when it came; no Received header of the mail is asked.
+    Known(Timestamp),
+    /// It waited in a mailbox: our own Received header says when it came, else what the mailbox said, else
+    /// it came now.
+    OfMailbox { said: Option<Timestamp>, now: Timestamp },
 }
 
 /// The place of a mail that came through a mail system's pipe.
@@ -425,9 +431,8 @@ pub fn drain_spool(
                 continue;
             }
         };
-        let mut arrived =
-            Arrived::read(Arc::new(raw), engine, Some(spooled.arrival), spooled.arrival, STDIN.to_owned());
-        arrived.place = "spool".to_owned();
+        let arrival = Arrival::Known(spooled.arrival);
+        let arrived = Arrived::read(Arc::new(raw), engine, arrival, "spool".to_owned());
         match take_in(store, rules, engine, &arrived) {
             Ok(account) => {
                 store::spool::done(&path);

@@ -1,6 +1,6 @@
 //! Judging stored mails anew, after a rule was mended or a node was accepted.
 
-use super::{Account, Arrived, Desk};
+use super::{Account, Arrival, Arrived, Desk};
 use crate::alert::Outcome;
 use crate::alert::engine::Engine;
 use crate::rules::RuleSet;
@@ -61,12 +61,9 @@ pub fn retry(
     Ok(done)
 }
 
-fn read(store: &Store, engine: &Engine<'_>, row: &MailRow) -> Result<Arrived, store::Error> {
+pub(super) fn read(store: &Store, engine: &Engine<'_>, row: &MailRow) -> Result<Arrived, store::Error> {
     let raw = store.raw_mail(row)?;
-    let mut arrived =
-        Arrived::read(Arc::new(raw), engine, Some(row.arrival), row.arrival, super::STDIN.to_owned());
-    arrived.place.clone_from(&row.place);
-    Ok(arrived)
+    Ok(Arrived::read(Arc::new(raw), engine, Arrival::Known(row.arrival), row.place.clone()))
 }
 
 impl Desk<'_, '_> {

@@ -42,7 +42,7 @@ fn oversize(engine: &Engine<'_>) -> Arrived {
     let mut raw = crate::mail::read::bytes(bytes.to_vec());
     (raw.length, raw.oversize, raw.digest) = (40 << 20, true, Some([7; 32]));
     (raw.identity.full, raw.identity.body_length) = ([9; 32], 39 << 20);
-    Arrived::read(Arc::new(raw), engine, Some(at(0)), at(0), STDIN.to_owned())
+    Arrived::read(Arc::new(raw), engine, Arrival::Known(at(0)), STDIN.to_owned())
 }
 
 #[test]
@@ -60,4 +60,25 @@ fn mail_of_which_only_the_beginning_was_kept_is_still_known_as_cut() {
     assert_eq!(raw.identity, big.raw.identity, "by which the whole is recognised");
     let done = retry::retry(&store, &rules, &engine, vec![row], "me", at(9), false).expect("retry");
     assert_eq!((done.len(), done[0].account.outcome), (1, Outcome::Quarantined));
+}
+
+#[test]
+fn what_was_stored_of_the_arrival_beats_a_received_header_and_a_mailbox_does_not() {
+    let rules = shipped();
+    let engine = Engine::new(&rules, Effort::Mailbox);
+    let received = b"Received: from x by mx.acme.example; Mon, 2 Mar 2026 09:00:00 +0000\r\n";
+    let bytes = [&received[..], &connection("1", 0)].concat();
+    let read = |arrival| {
+        let raw = Arc::new(crate::mail::read::bytes(bytes.clone()));
+        Arrived::read(raw, &engine, arrival, "stdin 4F2A".to_owned()).arrival
+    };
+    assert_eq!(read(Arrival::Known(at(5))), at(5));
+    assert_eq!(read(Arrival::OfMailbox { said: Some(at(5)), now: at(6) }), at(-3600));
+    let (_folder, store) = state();
+    let mut broken = shipped();
+    broken.formats.clear();
+    let account = ingest(&store, &broken, &bytes, 5);
+    let row = store.mail(account.mail).expect("read").expect("kept");
+    let again = retry::read(&store, &engine, &row).expect("read again");
+    assert_eq!((again.arrival, again.place), (at(5), row.place));
 }
