@@ -69,24 +69,13 @@ pub(super) fn read(store: &Store, engine: &Engine<'_>, row: &MailRow) -> Result<
 impl Desk<'_, '_> {
     fn settle_again(&self, row: &MailRow, arrived: &Arrived) -> Result<Account, store::Error> {
         let judgement = self.judge(arrived, false)?;
-        let mut account = Account::new(row.id, &row.place, judgement.outcome, &judgement.reason);
-        let first = self.tx.next_alert()?;
-        let mut stored = 0;
         if judgement.outcome == Outcome::Counted {
             // While this longer copy was refused, a shorter one may have been counted.
             let copies = self.tx.copies(&arrived.raw.identity, |n| arrived.raw.key_of_prefix(n))?;
             for shorter in copies.shorter {
                 self.supersede(shorter, row.id, &judgement)?;
             }
-            for record in &judgement.records {
-                account.alerts.push(self.count(row.id, &arrived.raw, record, false, &mut Vec::new())?);
-                stored += 1;
-            }
         }
-        if let crate::alert::Reason::ReplyToTicket { ticket } = &judgement.reason {
-            self.tx.insert_reply(ticket, row.id)?;
-        }
-        self.tx.set_outcome(row.id, judgement.outcome, &judgement.reason, first, stored)?;
-        Ok(account)
+        self.file(arrived, judgement, Some(row), false)
     }
 }

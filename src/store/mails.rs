@@ -213,18 +213,23 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Gives a stored mail another outcome.
+    /// Gives a stored mail another outcome, and the event time that goes with it.
     pub fn set_outcome(
         &self,
         mail: i64,
         outcome: Outcome,
         reason: &Reason,
+        event: Timestamp,
         first_alert: i64,
         alerts: u32,
     ) -> Result<(), Error> {
         self.db()
-            .prepare_cached("UPDATE mail SET outcome=?2, reason=?3, first_alert=?4, alerts=?5 WHERE id=?1")
-            .and_then(|mut s| s.execute(params![mail, outcome as i64, json(reason), first_alert, alerts]))
+            .prepare_cached(
+                "UPDATE mail SET outcome=?2, reason=?3, event=?4, first_alert=?5, alerts=?6 WHERE id=?1",
+            )
+            .and_then(|mut s| {
+                s.execute(params![mail, outcome as i64, json(reason), event.as_second(), first_alert, alerts])
+            })
             .doing("change an outcome")
             .map(|_| ())
     }

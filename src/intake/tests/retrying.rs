@@ -4,6 +4,7 @@
 //! what taking the mail in would have done.
 
 use super::*;
+use crate::store::{ListKind, ListRow};
 
 #[test]
 fn mails_are_judged_anew_in_event_order_whatever_the_order_of_their_arrival() {
@@ -81,4 +82,43 @@ fn what_was_stored_of_the_arrival_beats_a_received_header_and_a_mailbox_does_not
     let row = store.mail(account.mail).expect("read").expect("kept");
     let again = retry::read(&store, &engine, &row).expect("read again");
     assert_eq!((again.arrival, again.place), (at(5), row.place));
+}
+
+fn retried(store: &Store, rules: &RuleSet) -> Account {
+    let engine = Engine::new(rules, Effort::Mailbox);
+    let mails = store.mails(&retry::RETRIED, None, i64::MAX, 10).expect("list");
+    retry::retry(store, rules, &engine, mails, "me", at(9), false).expect("retry").remove(0).account
+}
+
+#[test]
+fn near_miss_that_only_a_retry_sees_is_listed_and_counts_its_mail_once() {
+    let (_folder, store) = state();
+    let rules = shipped();
+    let text = String::from_utf8(connection("1", 0)).expect("a text");
+    let mail = text.replace("is38.east.acme.example", "is77.other.example");
+    assert_eq!(ingest(&store, &rules, mail.as_bytes(), 0).reason.gate, "domain");
+    let row = |name: &str| ListRow { name: name.into(), canonical: name.into(), only: vec![] };
+    let tx = store.begin().expect("begin");
+    tx.replace_list(ListKind::Domains, &[row("acme.example"), row("other.example")], "d", "test", at(1))
+        .expect("domains");
+    tx.commit().expect("commit");
+    for _ in 0..2 {
+        assert_eq!(retried(&store, &rules).reason.gate, "node");
+        let misses = store.near_misses().expect("list");
+        assert_eq!((misses.len(), misses[0].node.as_str(), misses[0].mails), (1, "is77", 1));
+    }
+}
+
+#[test]
+fn retried_mail_gets_its_event_time_and_its_uncounted_alerts_are_told() {
+    let (_folder, store) = state();
+    let mut broken = shipped();
+    broken.formats.clear();
+    let mut alert = Alert::new("1", "node7", "access", 0);
+    alert.tail = "State: repaired\r\n".into();
+    let mail = ingest(&store, &broken, &alert.bytes(), 500).mail;
+    assert_eq!(store.mail(mail).expect("read").expect("kept").event, at(500));
+    let account = retried(&store, &shipped());
+    assert_eq!((account.outcome, counts(&account)), (Outcome::Repair, vec![(None, None)]));
+    assert_eq!(store.mail(mail).expect("read").expect("kept").event, at(0));
 }
