@@ -222,13 +222,6 @@ impl Store {
         Ok(rows)
     }
 
-    /// What replacing a list by these rows (sorted by name, each name once) would change.
-    pub fn diff_list(&self, kind: ListKind, rows: &[ListRow]) -> Result<ListDiff, Error> {
-        let mut diff = ListDiff::default();
-        self.compare_list(kind, rows, |change, name, _| diff.note(change, name))?;
-        Ok(diff)
-    }
-
     /// Walks the stored list and `rows` side by side; of what differs tells the change, the name, and its
     /// index in `rows` where it is there.
     fn compare_list(

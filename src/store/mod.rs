@@ -271,14 +271,6 @@ impl Store {
         self.connection.close().map_err(|(_, source)| Error::Sql { what: "close", source })
     }
 
-    /// Writes a consistent copy of the database to `target`, in short slices that let writers pass.
-    pub fn backup(&self, target: &Path) -> Result<(), Error> {
-        let mut copy = Connection::open(target).doing("create the backup")?;
-        private(target, 0o600)?;
-        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy).doing("begin the backup")?;
-        backup.run_to_completion(1024, Duration::from_millis(5), None).doing("copy into the backup")
-    }
-
     /// What `doctor` asks of the file.
     pub fn database_facts(&self) -> Result<DatabaseFacts, Error> {
         let number = |pragma| -> Result<i64, Error> {
