@@ -3,7 +3,7 @@
 use super::{Exit, Failure, Globals, World};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
-use crate::intake::{self, Account, Arrived};
+use crate::intake::{self, Account, Arrival, Arrived};
 use crate::mail::{self, mailbox};
 use crate::shown::Shown;
 use crate::store::{Access, MailRow, Store};
@@ -48,52 +48,51 @@ fn read(world: &World, store: &Store, engine: &Engine<'_>, path: &Path) -> Resul
     let failed = |e: io::Error| {
         Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read {}", path.display())))
     };
-    let read = |raw, arrival, place| (Arrived::read(Arc::new(raw), engine, arrival, world.now, place), None);
+    let read = |raw, arrival, place| (Arrived::read(Arc::new(raw), engine, arrival, place), None);
     if path == Path::new("-") {
         let raw = mail::read::message(io::stdin().lock(), &spill).map_err(failed)?;
-        return Ok(vec![read(raw, Some(world.now), intake::STDIN.to_owned())]);
+        return Ok(vec![read(raw, Arrival::Known(world.now), intake::STDIN.to_owned())]);
     }
     let id = path.to_str().and_then(|t| t.parse::<i64>().ok()).filter(|_| !path.exists());
     if let Some(id) = id {
-        return stored(world, store, engine, id).map(|read| vec![read]);
+        return stored(store, engine, id).map(|read| vec![read]);
     }
     let number = path.to_str().filter(|t| !path.exists() && t.to_uppercase().starts_with("T-"));
     if let Some(number) = number {
-        return ticket(world, store, engine, number);
+        return ticket(store, engine, number);
     }
     let mut mailbox = mailbox::Mailbox::open(path).map_err(failed)?;
     let mut found = Vec::new();
     while let Some(item) = mailbox.next(&spill) {
         let item = item.map_err(failed)?;
-        found.push(read(item.raw, item.arrival, item.place.to_string()));
+        let arrival = Arrival::OfMailbox { said: item.arrival, now: world.now };
+        found.push(read(item.raw, arrival, item.place.to_string()));
     }
     Ok(found)
 }
 
 /// The stored mails whose alerts made a ticket, in the order in which they were counted.
-fn ticket(world: &World, store: &Store, engine: &Engine<'_>, number: &str) -> Result<Vec<Read>, Failure> {
+fn ticket(store: &Store, engine: &Engine<'_>, number: &str) -> Result<Vec<Read>, Failure> {
     let row = store.ticket_numbered(number)?.ok_or_else(|| {
         let text = format!("no ticket {} stands", Shown::new(number));
         Failure::say(Exit::Data, text).hint("autoticket ticket list")
     })?;
     let mut mails: Vec<i64> = store.alerts_by_id(&row.alerts)?.into_iter().map(|a| a.mail).collect();
     mails.dedup();
-    mails.into_iter().map(|mail| stored(world, store, engine, mail)).collect()
+    mails.into_iter().map(|mail| stored(store, engine, mail)).collect()
 }
 
 /// A stored mail, read again.
-fn stored(world: &World, store: &Store, engine: &Engine<'_>, id: i64) -> Result<Read, Failure> {
+fn stored(store: &Store, engine: &Engine<'_>, id: i64) -> Result<Read, Failure> {
     let row = store.mail(id)?.ok_or_else(|| {
         Failure::say(Exit::Data, format!("no mail {id} is stored")).hint("autoticket mail list")
     })?;
     if row.kept == 0 {
         return Err(Failure::say(Exit::Data, format!("the raw bytes of mail {id} are not kept")));
     }
-    let failed =
-        |e: io::Error| Failure::new(Exit::Data, anyhow::Error::new(e).context(format!("read mail {id}")));
-    let raw = mail::read::message(store.raw(id)?, &store.spill_folder()).map_err(failed)?;
+    let raw = store.raw_mail(&row)?;
     let place = row.place.clone();
-    Ok((Arrived::read(Arc::new(raw), engine, Some(row.arrival), world.now, place), Some(row)))
+    Ok((Arrived::read(Arc::new(raw), engine, Arrival::Known(row.arrival), place), Some(row)))
 }
 
 /// Gate by gate, then the outcome.

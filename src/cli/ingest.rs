@@ -8,7 +8,7 @@ use super::rules_folder;
 use super::{Exit, Failure, Globals, World, flush, show};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
-use crate::intake::{self, Account, Arrived, batch};
+use crate::intake::{self, Account, Arrival, Arrived, batch};
 use crate::mail::mailbox::{Mailbox, MaildirFolders};
 use crate::mail::{self, RawMail};
 use crate::shown::Shown;
@@ -192,10 +192,11 @@ fn take_in(
 ) -> Result<(Account, Result<(), Failure>), Failure> {
     let rules = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
     let engine = Engine::new(&rules, Effort::OneMail);
-    let mut arrived = Arrived::read(Arc::clone(raw), &engine, Some(now), now, intake::STDIN.to_owned());
-    if let Some(id) = &args.queue_id {
-        arrived.place = format!("{} {}", intake::STDIN, Shown::new(id));
-    }
+    let place = match &args.queue_id {
+        Some(id) => format!("{} {}", intake::STDIN, Shown::new(id)),
+        None => intake::STDIN.to_owned(),
+    };
+    let arrived = Arrived::read(Arc::clone(raw), &engine, Arrival::Known(now), place);
     let store = Store::open(state, Access::Write)?;
     let account = intake::take_in(&store, &rules, &engine, &arrived)?;
     // From here on the mail is stored: nothing that fails may spool it once more.
@@ -236,8 +237,8 @@ fn from_paths(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     if args.dry_run && args.paths.is_empty() {
         let engine = world.engine(Effort::OneMail);
         let raw = read_stdin(&world.state)?;
-        let arrived =
-            Arrived::read(Arc::new(raw), &engine, Some(world.now), world.now, intake::STDIN.to_owned());
+        let arrival = Arrival::Known(world.now);
+        let arrived = Arrived::read(Arc::new(raw), &engine, arrival, intake::STDIN.to_owned());
         report(world.json, &intake::rehearse(&store, &world.rules, &engine, &arrived)?.without_steps());
         return Ok(Exit::Done);
     }

@@ -4,7 +4,7 @@
 //! order and settles them, many mails to a transaction. What becomes of a mail does not depend on the size
 //! of a batch: events are replayed in order inside it. Memory is bounded by stretches in flight.
 
-use super::{Account, Arrived, Desk};
+use super::{Account, Arrival, Arrived, Desk};
 use crate::alert::engine::Engine;
 use crate::mail::mailbox::{Item, Mailbox, Place, settle_all};
 use crate::rules::RuleSet;
@@ -72,7 +72,7 @@ pub fn take_in(
                 .name("read-ahead".to_owned())
                 .stack_size(STACK)
                 .spawn_scoped(scope, work)
-                .map_err(super::batch::no_thread(store.folder()))?;
+                .map_err(no_thread(store.folder()))?;
         }
         drop(sender);
         let result = settle_in_order(store, rules, engine, receiver, size, each);
@@ -158,7 +158,12 @@ fn pack_together(stretch: &mut [Read]) {
 fn read_one(item: io::Result<Item>, engine: &Engine<'_>, now: Timestamp) -> Read {
     match item {
         Ok(Item { raw, arrival, place }) => {
-            let arrived = Arrived::read(Arc::new(raw), engine, arrival, now, place.to_string());
+            let arrived = Arrived::read(
+                Arc::new(raw),
+                engine,
+                Arrival::OfMailbox { said: arrival, now },
+                place.to_string(),
+            );
             Read::Mail(Box::new(arrived), place)
         }
         Err(error) => Read::Unreadable(error),

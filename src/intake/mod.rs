@@ -15,12 +15,13 @@ pub(crate) mod tests_support;
 pub use account::Account;
 
 use crate::alert::engine::{Engine, Reading};
+use crate::alert::model::NearMiss;
 use crate::alert::{AlertRecord, Judgement, Outcome, Reason};
 use crate::mail::{Mail, RawMail};
 use crate::rules::RuleSet;
 use crate::rules::model::ThresholdRule;
 use crate::store::{
-    self, Copies, CountedNote, NewMail, NewTicket, Packed, RawPlace, Store, StoredLists, Twin, Tx,
+    self, Copies, CountedNote, MailRow, NewMail, NewTicket, Packed, RawPlace, Store, StoredLists, Twin, Tx,
 };
 use crate::ticket::{self, State};
 use crate::tracking::{self, Seen, Subject, Thresholds};
@@ -44,21 +45,27 @@ pub struct Arrived {
 
 impl Arrived {
     /// Reads what rules need of a raw mail. The slow part of the story; it asks no list and no table.
-    pub fn read(
-        raw: Arc<RawMail>,
-        engine: &Engine<'_>,
-        arrival: Option<Timestamp>,
-        now: Timestamp,
-        place: String,
-    ) -> Self {
+    pub fn read(raw: Arc<RawMail>, engine: &Engine<'_>, arrival: Arrival, place: String) -> Self {
         let mail = crate::mail::parse(&raw);
-        // Arrival: the caller's word (stdin), else our own Received header, else what the mailbox says.
-        let arrival = mail.received.filter(|_| place != STDIN).or(arrival).unwrap_or(now);
+        let arrival = match arrival {
+            Arrival::Known(arrival) => arrival,
+            Arrival::OfMailbox { said, now } => mail.received.or(said).unwrap_or(now),
+        };
         let reading = engine.read(&mail, arrival);
         // What judging still needs; the rest is freed by the thread that made it.
         let mail = Mail { from: mail.from, subject: mail.subject, ..Mail::default() };
         Self { raw, mail, reading, arrival, place, packed: None }
     }
+}
+
+/// When a mail arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// The caller saw it come, or kept when it came; no Received header of the mail is asked.
+    Known(Timestamp),
+    /// It waited in a mailbox: our own Received header says when it came, else what the mailbox said, else
+    /// it came now.
+    OfMailbox { said: Option<Timestamp>, now: Timestamp },
 }
 
 /// The place of a mail that came through a mail system's pipe.
@@ -110,8 +117,15 @@ impl<'a, 'r> Desk<'a, 'r> {
             return self.file_duplicate(arrived, reason, false);
         }
         let taken_over = Reason::SameMail { mail: self.tx.next_mail()? };
-        self.tx.set_outcome(first, Outcome::Duplicate, &taken_over, old.first_alert, old.alerts)?;
-        self.file(arrived, judgement, explain)
+        self.tx.set_outcome(
+            first,
+            Outcome::Duplicate,
+            &taken_over,
+            old.event,
+            old.first_alert,
+            old.alerts,
+        )?;
+        self.file(arrived, judgement, None, explain)
     }
 
     /// A shorter copy of a mail already there is `duplicate`, a longer one supersedes its own prefix. But a
@@ -123,7 +137,7 @@ impl<'a, 'r> Desk<'a, 'r> {
         explain: bool,
     ) -> Result<Account, store::Error> {
         for longer in &copies.longer {
-            let refused = |m: store::MailRow| retry::RETRIED.contains(&m.outcome);
+            let refused = |m: MailRow| retry::RETRIED.contains(&m.outcome);
             if !self.tx.store().mail(*longer)?.is_some_and(refused) {
                 return self.file_duplicate(arrived, Reason::PrefixOf { mail: *longer }, true);
             }
@@ -137,7 +151,7 @@ impl<'a, 'r> Desk<'a, 'r> {
         for shorter in &copies.shorter {
             self.supersede(*shorter, self.tx.next_mail()?, &judgement)?;
         }
-        self.file(arrived, judgement, explain)
+        self.file(arrived, judgement, None, explain)
     }
 
     fn judge(&self, arrived: &Arrived, explain: bool) -> Result<Judgement, store::Error> {
@@ -152,27 +166,43 @@ impl<'a, 'r> Desk<'a, 'r> {
         Ok(Account::new(id, &arrived.place, Outcome::Duplicate, &reason))
     }
 
-    fn file(&self, arrived: &Arrived, judgement: Judgement, explain: bool) -> Result<Account, store::Error> {
-        let mail = self.tx.next_mail()?;
+    /// Files a judged mail, as a new one or under the row it has, and counts its alerts where it counts.
+    fn file(
+        &self,
+        arrived: &Arrived,
+        judgement: Judgement,
+        stored: Option<&MailRow>,
+        explain: bool,
+    ) -> Result<Account, store::Error> {
+        let mail = stored.map_or_else(|| self.tx.next_mail(), |row| Ok(row.id))?;
         let first_alert = self.tx.next_alert()?;
-        let mut account = Account::new(mail, &arrived.place, judgement.outcome, &judgement.reason);
-        account.steps.clone_from(&judgement.steps);
-        let mut stored = 0;
-        if judgement.outcome == Outcome::Counted {
-            for record in &judgement.records {
+        let Judgement { outcome, reason, records, steps, near_miss, .. } = judgement;
+        let mut account = Account::new(mail, &arrived.place, outcome, &reason);
+        account.steps = steps;
+        let mut alerts = 0;
+        if outcome == Outcome::Counted {
+            for record in &records {
                 account.alerts.push(self.count(mail, &arrived.raw, record, explain, &mut account.steps)?);
-                stored += 1;
+                alerts += 1;
             }
         } else {
-            account.alerts.extend(judgement.records.iter().map(AlertAccount::uncounted));
+            account.alerts.extend(records.iter().map(AlertAccount::uncounted));
         }
-        let event = judgement.records.first().map_or(arrived.arrival, |r| r.event);
-        self.insert(arrived, judgement.outcome, &judgement.reason, event, true, first_alert, stored)?;
-        if let Reason::ReplyToTicket { ticket } = &judgement.reason {
+        let event = records.first().map_or(arrived.arrival, |r| r.event);
+        match stored {
+            Some(_) => self.tx.set_outcome(mail, outcome, &reason, event, first_alert, alerts)?,
+            None => {
+                self.insert(arrived, outcome, &reason, event, true, first_alert, alerts)?;
+            }
+        }
+        if let Reason::ReplyToTicket { ticket } = &reason {
             self.tx.insert_reply(ticket, mail)?;
         }
-        if let Some(miss) = &judgement.near_miss {
-            self.tx.insert_near_miss(miss, mail, event)?;
+        // A near miss counts mails, each once, however often it is judged.
+        if let Some(miss) = near_miss
+            && !stored.is_some_and(|row| is_listed(&row.reason, &miss))
+        {
+            self.tx.insert_near_miss(&miss, mail, event)?;
         }
         Ok(account)
     }
@@ -348,7 +378,7 @@ impl<'a, 'r> Desk<'a, 'r> {
         }
         // It keeps its voided alerts, so that they are forgotten with it.
         let reason = Reason::PrefixOf { mail: longer };
-        self.tx.set_outcome(shorter, Outcome::Duplicate, &reason, old.first_alert, old.alerts)
+        self.tx.set_outcome(shorter, Outcome::Duplicate, &reason, old.event, old.first_alert, old.alerts)
     }
 
     /// The standing alerts of a mail.
@@ -378,7 +408,7 @@ impl<'a, 'r> Desk<'a, 'r> {
     }
 
     /// Takes the alerts of a mail out of all counts.
-    fn withdraw(&self, old: &store::MailRow) -> Result<(), store::Error> {
+    fn withdraw(&self, old: &MailRow) -> Result<(), store::Error> {
         for row in self.alerts_of(old)? {
             let alert = row.id;
             let (device, failure) = (&row.record.device, &row.record.failure);
@@ -412,6 +442,11 @@ pub fn with_set(rules: &[ThresholdRule], set: impl Iterator<Item = ThresholdRule
     let set: Vec<_> = set.collect();
     let replaced = |r: &&ThresholdRule| !set.iter().any(|s| s.scope == r.scope && s.failure == r.failure);
     rules.iter().filter(replaced).cloned().chain(set.iter().cloned()).collect()
+}
+
+/// Whether a mail refused for this reason is among the mails of a near miss.
+fn is_listed(before: &Reason, miss: &NearMiss) -> bool {
+    matches!(before, Reason::NodeUnlisted { node, domain, .. } if *node == miss.node && *domain == miss.domain)
 }
 
 /// Header values as they are kept beside a mail: at most 300 bytes.
@@ -453,17 +488,17 @@ pub fn rehearse_stored(
     store: &Store,
     rules: &RuleSet,
     engine: &Engine<'_>,
-    row: &store::MailRow,
+    row: &MailRow,
     arrived: &Arrived,
 ) -> Result<Account, store::Error> {
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
     desk.withdraw(row)?;
     let judgement = desk.judge(arrived, true)?;
-    let account = desk.file(arrived, judgement, true)?;
+    let account = desk.file(arrived, judgement, Some(row), true)?;
     drop(desk);
     tx.roll_back();
-    Ok(Account { mail: row.id, ..account })
+    Ok(account)
 }
 
 /// Takes up mails waiting in the spool, oldest first, at most `most`. Returns how many entered; none where
@@ -490,9 +525,8 @@ pub fn drain_spool(
                 continue;
             }
         };
-        let mut arrived =
-            Arrived::read(Arc::new(raw), engine, Some(spooled.arrival), spooled.arrival, STDIN.to_owned());
-        arrived.place = "spool".to_owned();
+        let arrival = Arrival::Known(spooled.arrival);
+        let arrived = Arrived::read(Arc::new(raw), engine, arrival, "spool".to_owned());
         match take_in(store, rules, engine, &arrived) {
             Ok(account) => {
                 store::spool::done(&path);

@@ -1,9 +1,8 @@
 //! Judging stored mails anew, after a rule was mended or a node was accepted.
 
-use super::{Account, Arrived, Desk};
+use super::{Account, Arrival, Arrived, Desk};
 use crate::alert::Outcome;
 use crate::alert::engine::Engine;
-use crate::mail;
 use crate::rules::RuleSet;
 use crate::store::{self, MailRow, Store};
 use jiff::Timestamp;
@@ -62,39 +61,21 @@ pub fn retry(
     Ok(done)
 }
 
-fn read(store: &Store, engine: &Engine<'_>, row: &MailRow) -> Result<Arrived, store::Error> {
-    let raw = mail::read::message(store.raw(row.id)?, store.folder()).map_err(|source| store::Error::Io {
-        what: "read the stored mail in",
-        path: store.folder().into(),
-        source,
-    })?;
-    let mut arrived =
-        Arrived::read(Arc::new(raw), engine, Some(row.arrival), row.arrival, super::STDIN.to_owned());
-    arrived.place.clone_from(&row.place);
-    Ok(arrived)
+pub(super) fn read(store: &Store, engine: &Engine<'_>, row: &MailRow) -> Result<Arrived, store::Error> {
+    let raw = store.raw_mail(row)?;
+    Ok(Arrived::read(Arc::new(raw), engine, Arrival::Known(row.arrival), row.place.clone()))
 }
 
 impl Desk<'_, '_> {
     fn settle_again(&self, row: &MailRow, arrived: &Arrived) -> Result<Account, store::Error> {
         let judgement = self.judge(arrived, false)?;
-        let mut account = Account::new(row.id, &row.place, judgement.outcome, &judgement.reason);
-        let first = self.tx.next_alert()?;
-        let mut stored = 0;
         if judgement.outcome == Outcome::Counted {
             // While this longer copy was refused, a shorter one may have been counted.
             let copies = self.tx.copies(&arrived.raw.identity, |n| arrived.raw.key_of_prefix(n))?;
             for shorter in copies.shorter {
                 self.supersede(shorter, row.id, &judgement)?;
             }
-            for record in &judgement.records {
-                account.alerts.push(self.count(row.id, &arrived.raw, record, false, &mut Vec::new())?);
-                stored += 1;
-            }
         }
-        if let crate::alert::Reason::ReplyToTicket { ticket } = &judgement.reason {
-            self.tx.insert_reply(ticket, row.id)?;
-        }
-        self.tx.set_outcome(row.id, judgement.outcome, &judgement.reason, first, stored)?;
-        Ok(account)
+        self.file(arrived, judgement, Some(row), false)
     }
 }

@@ -8,6 +8,8 @@ use crate::store::{Access, FailedFilter, spool};
 use crate::ticket::State;
 use proptest::prelude::*;
 
+mod retrying;
+
 fn counts(account: &Account) -> Vec<(Option<u32>, Option<u32>)> {
     account.alerts.iter().map(|a| (a.count, a.threshold)).collect()
 }
@@ -486,40 +488,6 @@ mod batches {
             let done = super::super::take_in(&store, &rules, &engine, &arrived).expect("take in");
             assert_eq!(explained.without_steps(), done);
         }
-    }
-}
-
-mod retrying {
-    use super::*;
-
-    #[test]
-    fn mails_are_judged_anew_in_event_order_whatever_the_order_of_their_arrival() {
-        let (_folder, store) = state();
-        let mut broken = shipped();
-        broken.formats.clear();
-        // The last to happen arrives first; five minutes apart, so that the fourth crosses.
-        for n in [3, 0, 2, 1] {
-            let account = ingest(&store, &broken, &connection(&n.to_string(), n * 300), 4000 - n);
-            assert_eq!(account.outcome, Outcome::Unrecognised);
-        }
-        let rules = shipped();
-        let engine = Engine::new(&rules, Effort::Mailbox);
-        let mails = store.mails(&retry::RETRIED, None, i64::MAX, 10).expect("list");
-        let tables = store.dump();
-        let would = retry::retry(&store, &rules, &engine, mails.clone(), "me", at(9), true).expect("dry run");
-        assert_eq!(store.dump(), tables, "a dry run changes nothing");
-        let done = retry::retry(&store, &rules, &engine, mails.clone(), "me", at(9), false).expect("retry");
-        assert_eq!(format!("{would:?}"), format!("{done:?}"));
-        let order: Vec<_> = done.iter().map(|r| r.account.mail).collect();
-        assert_eq!(order, [2, 4, 3, 1]);
-        let counts: Vec<_> = done.iter().map(|r| r.account.alerts[0].count).collect();
-        assert_eq!(counts, [Some(1), Some(2), Some(3), Some(4)]);
-        assert!(done[3].account.alerts[0].ticket.is_some());
-        balanced(&store);
-        assert_eq!(store.audit_entries(1).expect("audit")[0].act, "mail retry");
-        let again = retry::retry(&store, &rules, &engine, mails, "me", at(9), false);
-        assert_eq!(again.expect("retry").len(), 0, "the caller looked before; what is stored now decides");
-        balanced(&store);
     }
 }
 

@@ -1,6 +1,6 @@
 //! States, mails and clocks for the tests of `store`, `intake` and `service`.
 
-use super::Arrived;
+use super::{Arrival, Arrived};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::mail;
@@ -87,7 +87,7 @@ impl Alert {
 /// A mail read from standard input at `second`.
 pub(crate) fn arrived(engine: &Engine<'_>, bytes: &[u8], second: i64) -> Arrived {
     let raw = Arc::new(mail::read::bytes(bytes.to_vec()));
-    Arrived::read(raw, engine, Some(at(second)), at(second), super::STDIN.to_owned())
+    Arrived::read(raw, engine, Arrival::Known(at(second)), super::STDIN.to_owned())
 }
 
 /// Takes in one mail in a transaction of its own.

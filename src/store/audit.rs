@@ -1,6 +1,6 @@
 //! The record of what people changed, the sum that proves that no mail was lost, and forgetting in time.
 
-use super::mails::{from_json, time};
+use super::column::{from_json, time};
 use super::{Doing, Error, Store, Tx, spool};
 use crate::alert::Outcome;
 use jiff::Timestamp;
@@ -107,7 +107,7 @@ impl Tx<'_> {
             self.forget_blocks()?;
         }
         if purged.records > 0 {
-            self.keep_note("purged", &super::mails::json(&counts))?;
+            self.keep_note("purged", &super::column::json(&counts))?;
         }
         let at = if purged.ended { 0 } else { rows.last().map_or(0, |r| r.id) };
         if at != from {

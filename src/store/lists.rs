@@ -1,6 +1,6 @@
 //! The imported node and domain lists, and the near misses beside them.
 
-use super::mails::{from_json, json, time};
+use super::column::{from_json, json, time};
 use super::{Doing, Error, Store, Tx};
 use crate::alert::model::NearMiss;
 use crate::alert::{ListEntry, Lists};
@@ -220,13 +220,6 @@ impl Store {
             Ok(())
         })?;
         Ok(rows)
-    }
-
-    /// What replacing a list by these rows (sorted by name, each name once) would change.
-    pub fn diff_list(&self, kind: ListKind, rows: &[ListRow]) -> Result<ListDiff, Error> {
-        let mut diff = ListDiff::default();
-        self.compare_list(kind, rows, |change, name, _| diff.note(change, name))?;
-        Ok(diff)
     }
 
     /// Walks the stored list and `rows` side by side; of what differs tells the change, the name, and its

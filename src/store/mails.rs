@@ -1,28 +1,19 @@
-//! Mails, their raw bytes, alert records, devices and failed distributions.
+//! Mails, and by what they are recognised again.
+//!
+//! In: a mail that was judged. Out: its row, and whether the same mail, a longer or a shorter copy of it is
+//! there already. Of its raw bytes it knows only where they begin.
 
+use super::column::{from_json, json, time};
+use super::raw::RawPlace;
 use super::{Doing, Error, Store, Tx};
-use crate::alert::{AlertRecord, Outcome, Reason};
-use crate::mail::{Identity, RawMail};
+use crate::alert::{Outcome, Reason};
+use crate::mail::{self, Identity, RawMail};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
-use std::io::{self, Read};
-use std::sync::Arc;
+use std::io;
 
-/// Plain bytes per stored chunk of a raw mail.
-pub const CHUNK: usize = 1 << 20;
-/// zstd level of raw mails: negative levels trade size for speed; a mail arrives once and is read seldom.
-const LEVEL: i32 = 1;
 /// Mails with the same headers that are compared byte for byte, at most: bounds what reused ones can cost.
 const TWINS: u32 = 8;
-
-/// Where the kept bytes of a mail begin.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RawPlace {
-    pub block: i64,
-    pub at: u64,
-}
 
 /// A mail to be stored.
 #[derive(Debug)]
@@ -76,140 +67,6 @@ pub enum Twin {
 pub struct Copies {
     pub longer: Vec<i64>,
     pub shorter: Vec<i64>,
-}
-
-/// What counting an alert said, kept with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CountedNote {
-    pub in_window: u32,
-    pub needed: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<String>,
-}
-
-/// A stored alert record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlertRow {
-    pub id: i64,
-    pub mail: i64,
-    pub voided: bool,
-    pub counted: CountedNote,
-    pub record: AlertRecord,
-    /// What every room that acted on it did, oldest first.
-    pub action: Vec<String>,
-}
-
-/// What is known of a device from its alerts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DeviceFacts {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mac: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ip: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub building: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub room: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstream: Option<String>,
-}
-
-impl DeviceFacts {
-    /// Takes over what a record states; a fact it does not state stays.
-    pub fn learn(&mut self, record: &AlertRecord) {
-        let pairs = [
-            (&mut self.mac, &record.mac),
-            (&mut self.ip, &record.ip),
-            (&mut self.region, &record.region),
-            (&mut self.building, &record.building),
-            (&mut self.room, &record.room),
-            (&mut self.server, &record.server),
-            (&mut self.upstream, &record.upstream),
-        ];
-        for (known, stated) in pairs {
-            if stated.is_some() {
-                known.clone_from(stated);
-            }
-        }
-    }
-}
-
-/// A failed distribution: what was not delivered to whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FailedRow {
-    pub id: String,
-    pub tool: String,
-    pub server: String,
-    pub job: String,
-    pub recipient: String,
-    pub package: String,
-    pub device: String,
-    pub upstream: Option<String>,
-    pub failure: String,
-    pub first: Timestamp,
-    pub last: Timestamp,
-    pub alert: i64,
-    pub dismissed: Option<String>,
-}
-
-/// Which failed distributions are asked for.
-#[derive(Debug, Clone, Default)]
-pub struct FailedFilter {
-    /// Executed by this server.
-    pub server: Option<String>,
-    /// This server itself, or anything behind it, was the recipient.
-    pub affected: Option<String>,
-    pub since: Option<Timestamp>,
-    pub until: Option<Timestamp>,
-    pub dismissed: bool,
-}
-
-thread_local! {
-    /// A compression context costs more to make than a mail to compress: one per thread.
-    static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-}
-
-fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    PACKER.with_borrow_mut(|packer| match packer {
-        Some(packer) => packer.compress(bytes),
-        None => packer.insert(zstd::bulk::Compressor::new(LEVEL)?).compress(bytes),
-    })
-}
-
-/// Raw mails compressed together, ready to be stored as one block, and where in it a mail begins.
-#[derive(Debug, Clone)]
-pub struct Packed {
-    block: Arc<[u8]>,
-    at: u64,
-}
-
-/// Compresses mails that are held in memory into one block. None for those that wait in a file or fill a
-/// block by themselves: they are stored piece by piece.
-pub fn pack(mails: &[&RawMail]) -> Vec<Option<Packed>> {
-    let mut plain = Vec::new();
-    let begins: Vec<Option<u64>> = mails
-        .iter()
-        .map(|raw| {
-            let fits = raw.spill.is_none() && plain.len() + raw.head.len() <= CHUNK;
-            fits.then(|| {
-                let at = plain.len() as u64;
-                plain.extend_from_slice(&raw.head);
-                at
-            })
-        })
-        .collect();
-    match compress(&plain) {
-        Ok(block) => {
-            let block: Arc<[u8]> = block.into();
-            begins.into_iter().map(|at| at.map(|at| Packed { block: Arc::clone(&block), at })).collect()
-        }
-        Err(_) => vec![None; mails.len()],
-    }
 }
 
 fn slot(identity: &Identity) -> (i64, i64) {
@@ -281,8 +138,7 @@ impl Tx<'_> {
                     copies.shorter.push(mail);
                 }
             } else if row.kept > 0 {
-                let whole = crate::mail::read::message(self.store.raw(mail)?, self.store.folder())
-                    .map_err(super::io_error("read the stored mail in", self.store.folder()))?;
+                let whole = self.store.raw_mail(&row)?;
                 if whole.key_of_prefix(identity.body_length).is_ok_and(|k| k == identity.full) {
                     copies.longer.push(mail);
                 }
@@ -303,12 +159,7 @@ impl Tx<'_> {
         self.next("SELECT max(id) FROM mail", &self.ids.mail)
     }
 
-    /// The id the next stored alert gets.
-    pub fn next_alert(&self) -> Result<i64, Error> {
-        self.next("SELECT max(id) FROM alert", &self.ids.alert)
-    }
-
-    fn next(&self, sql: &str, known: &std::cell::Cell<i64>) -> Result<i64, Error> {
+    pub(super) fn next(&self, sql: &str, known: &std::cell::Cell<i64>) -> Result<i64, Error> {
         if known.get() == 0 {
             let highest: Option<i64> = self
                 .db()
@@ -362,214 +213,30 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Stores the raw bytes of a mail, `packed` where [`pack`] made them; a shared block is stored once.
-    pub fn insert_raw(&self, raw: &RawMail, packed: Option<&Packed>) -> Result<RawPlace, Error> {
-        if let Some(packed) = packed {
-            let mut last = self.block.borrow_mut();
-            if let Some((block, id)) = &*last
-                && Arc::ptr_eq(block, &packed.block)
-            {
-                return Ok(RawPlace { block: *id, at: packed.at });
-            }
-            let id = self.insert_block(&packed.block)?;
-            *last = Some((Arc::clone(&packed.block), id));
-            return Ok(RawPlace { block: id, at: packed.at });
-        }
-        let failed = || super::io_error("read the raw mail from", self.store.folder());
-        let mut first = None;
-        for chunk in raw.chunks(CHUNK).map_err(failed())? {
-            let data = chunk.and_then(|c| compress(&c)).map_err(failed())?;
-            let id = self.insert_block(&data)?;
-            first.get_or_insert(id);
-        }
-        Ok(RawPlace { block: first.unwrap_or(0), at: 0 })
-    }
-
-    fn insert_block(&self, data: &[u8]) -> Result<i64, Error> {
-        self.db()
-            .prepare_cached("INSERT INTO raw(data) VALUES(?1)")
-            .and_then(|mut s| s.insert([data]))
-            .doing("store the raw mail")
-    }
-
-    /// Gives a stored mail another outcome.
+    /// Gives a stored mail another outcome, and the event time that goes with it.
     pub fn set_outcome(
         &self,
         mail: i64,
         outcome: Outcome,
         reason: &Reason,
+        event: Timestamp,
         first_alert: i64,
         alerts: u32,
     ) -> Result<(), Error> {
         self.db()
-            .prepare_cached("UPDATE mail SET outcome=?2, reason=?3, first_alert=?4, alerts=?5 WHERE id=?1")
-            .and_then(|mut s| s.execute(params![mail, outcome as i64, json(reason), first_alert, alerts]))
+            .prepare_cached(
+                "UPDATE mail SET outcome=?2, reason=?3, event=?4, first_alert=?5, alerts=?6 WHERE id=?1",
+            )
+            .and_then(|mut s| {
+                s.execute(params![mail, outcome as i64, json(reason), event.as_second(), first_alert, alerts])
+            })
             .doing("change an outcome")
             .map(|_| ())
     }
-
-    /// Stores an alert record under [`Tx::next_alert`].
-    pub fn insert_alert(
-        &self,
-        mail: i64,
-        record: &AlertRecord,
-        counted: &CountedNote,
-        action: &[String],
-    ) -> Result<i64, Error> {
-        let id = self.next_alert()?;
-        self.db()
-            .prepare_cached(
-                "INSERT INTO alert(id,mail,event,device,failure,counted,record,action) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
-            )
-            .and_then(|mut s| {
-                s.execute(params![
-                    id,
-                    mail,
-                    record.event.as_second(),
-                    record.device,
-                    record.failure,
-                    json(counted),
-                    json(record),
-                    json(&action),
-                ])
-            })
-            .doing("store an alert record")?;
-        self.ids.alert.set(id + 1);
-        Ok(id)
-    }
-
-    /// Marks an alert whose mail a longer copy superseded; a failed distribution which it alone named goes
-    /// with it.
-    pub fn void_alert(&self, alert: i64, record: &AlertRecord) -> Result<(), Error> {
-        self.db()
-            .prepare_cached("UPDATE alert SET voided=1 WHERE id=?1")
-            .and_then(|mut s| s.execute([alert]))
-            .doing("void an alert")?;
-        let (server, job, package) = failed_key(record);
-        self.db()
-            .prepare_cached(
-                "DELETE FROM failed WHERE server=?1 AND recipient=?2 AND package=?3 AND job=?4 AND tool=?5
-                 AND alert=?6 AND last_alert=?6",
-            )
-            .and_then(|mut s| s.execute(params![server, record.device, package, job, record.tool, alert]))
-            .doing("void a failed distribution")
-            .map(|_| ())
-    }
-
-    /// Appends to the history of an alert record.
-    pub fn append_action(&self, alert: i64, what: &str) -> Result<(), Error> {
-        self.db()
-            .prepare_cached("UPDATE alert SET action=json_insert(action,'$[#]',?2) WHERE id=?1")
-            .and_then(|mut s| s.execute(params![alert, what]))
-            .doing("append to a history")
-            .map(|_| ())
-    }
-
-    /// Learns what a record states of its device.
-    pub fn learn_device(&self, record: &AlertRecord) -> Result<(), Error> {
-        let known = match self.devices.borrow().get(&record.device) {
-            Some(facts) => Some(facts.clone()),
-            None => self.store.device_facts(&record.device)?,
-        };
-        let mut facts = known.clone().unwrap_or_default();
-        facts.learn(record);
-        if known.as_ref() != Some(&facts) {
-            self.db()
-                .prepare_cached(
-                    "INSERT INTO device(name,first,facts) VALUES(?1,?2,?3) ON CONFLICT(name) DO UPDATE SET facts=excluded.facts",
-                )
-                .and_then(|mut s| s.execute(params![record.device, record.event.as_second(), json(&facts)]))
-                .doing("store a device")?;
-        }
-        self.devices.borrow_mut().insert(record.device.clone(), facts);
-        Ok(())
-    }
-
-    /// Writes the failed distribution of a counted alert that names a job or package.
-    pub fn record_failed(&self, alert: i64, record: &AlertRecord) -> Result<Option<String>, Error> {
-        if record.job.is_none() && record.package.is_none() {
-            return Ok(None);
-        }
-        let (server, job, package) = failed_key(record);
-        let id = failed_id(&[&record.tool, server, job, &record.device, package]);
-        self.db()
-            .prepare_cached(
-                "INSERT INTO failed(server,recipient,package,job,tool,id,device,upstream,failure,first,last,alert,last_alert)
-                 VALUES(?1,?2,?3,?4,?5,?6,?2,?7,?8,?9,?9,?10,?10)
-                 ON CONFLICT DO UPDATE SET last=max(last,excluded.last), first=min(first,excluded.first),
-                   failure=excluded.failure, last_alert=excluded.last_alert, dismissed=NULL",
-            )
-            .and_then(|mut s| {
-                s.execute(params![
-                    server,
-                    record.device,
-                    package,
-                    job,
-                    record.tool,
-                    id,
-                    record.upstream,
-                    record.failure,
-                    record.event.as_second(),
-                    alert,
-                ])
-            })
-            .doing("store a failed distribution")?;
-        Ok(Some(id))
-    }
-
-    /// Dismisses a failed distribution. Returns it, or None where no such id stands.
-    pub fn dismiss_failed(&self, id: &str, reason: &str) -> Result<Option<FailedRow>, Error> {
-        let changed = self
-            .db()
-            .execute("UPDATE failed SET dismissed=?2 WHERE id=?1 AND dismissed IS NULL", params![id, reason])
-            .doing("dismiss a failed distribution")?;
-        if changed == 0 {
-            return Ok(None);
-        }
-        self.db()
-            .query_row(&format!("SELECT {FAILED} FROM failed WHERE id=?1"), [id], read_failed)
-            .optional()
-            .doing("read a failed distribution")
-    }
-}
-
-/// Server, job and package of a failed distribution; empty where its alert names none.
-fn failed_key(record: &AlertRecord) -> (&str, &str, &str) {
-    fn text(value: &Option<String>) -> &str {
-        value.as_deref().unwrap_or_default()
-    }
-    (text(&record.server), text(&record.job), text(&record.package))
-}
-
-/// `F-` and ten letters and digits: a function of what failed.
-fn failed_id(parts: &[&str]) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let hash = hash.finalize();
-    format!("F-{}", super::hex::encode(&hash[..5]).to_uppercase())
-}
-
-pub(super) fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("our own types have string keys")
-}
-
-pub(super) fn from_json<T: for<'a> Deserialize<'a>>(what: &'static str, text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|e| Error::Stored { what, text: e.to_string() })
-}
-
-pub(super) fn time(seconds: i64) -> Timestamp {
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 const MAIL: &str =
     "id,outcome,reason,arrival,event,length,kept,digest,sender,subject,place,first_alert,alerts";
-const ALERT: &str = "id,mail,voided,counted,record,action";
-const FAILED: &str =
-    "id,tool,server,job,recipient,package,device,upstream,failure,first,last,alert,dismissed";
 
 type RawRow = (i64, i64, String, [i64; 4], Option<Vec<u8>>, [String; 3], i64, u32);
 
@@ -610,35 +277,6 @@ fn mail_row(
     })
 }
 
-fn read_failed(r: &Row<'_>) -> rusqlite::Result<FailedRow> {
-    Ok(FailedRow {
-        id: r.get(0)?,
-        tool: r.get(1)?,
-        server: r.get(2)?,
-        job: r.get(3)?,
-        recipient: r.get(4)?,
-        package: r.get(5)?,
-        device: r.get(6)?,
-        upstream: r.get(7)?,
-        failure: r.get(8)?,
-        first: time(r.get(9)?),
-        last: time(r.get(10)?),
-        alert: r.get(11)?,
-        dismissed: r.get(12)?,
-    })
-}
-
-fn alert_row(r: (i64, i64, bool, String, String, String)) -> Result<AlertRow, Error> {
-    Ok(AlertRow {
-        id: r.0,
-        mail: r.1,
-        voided: r.2,
-        counted: from_json("alert", &r.3)?,
-        record: from_json("alert record", &r.4)?,
-        action: from_json("history", &r.5)?,
-    })
-}
-
 impl Store {
     /// One stored mail.
     pub fn mail(&self, id: i64) -> Result<Option<MailRow>, Error> {
@@ -648,6 +286,25 @@ impl Store {
             .doing("read a mail")?
             .map(mail_row)
             .transpose()
+    }
+
+    /// A stored mail as it was when it was read: of one that was cut, length, digest and identity are those
+    /// of the whole message. One whose bytes are not kept is empty.
+    ///
+    /// # Errors
+    /// What the store says, or the unnamed file in which a long one waits.
+    pub fn raw_mail(&self, row: &MailRow) -> Result<RawMail, Error> {
+        let mut raw = mail::read::message(self.raw(row.id)?, &self.spill_folder())
+            .map_err(super::io_error("read the stored mail in", self.folder()))?;
+        if row.digest.is_some() {
+            (raw.length, raw.digest, raw.oversize) = (row.length, row.digest, true);
+            (raw.identity.full, raw.identity.body_length) = self
+                .connection
+                .prepare_cached("SELECT key,body_length FROM mail WHERE id=?1")
+                .and_then(|mut s| s.query_row([row.id], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? as u64))))
+                .doing("read a key")?;
+        }
+        Ok(raw)
     }
 
     /// Stored mails with these outcomes (all where empty), newest first, below id `before`, at most `most`.
@@ -675,133 +332,5 @@ impl Store {
             })
             .doing("list mails")?;
         rows.into_iter().map(mail_row).collect()
-    }
-
-    /// The kept bytes of a mail; none where it keeps none.
-    pub fn raw(&self, mail: i64) -> Result<RawReader<'_>, Error> {
-        let place: Option<(i64, i64, i64)> = self
-            .connection
-            .prepare_cached("SELECT block,at,kept FROM mail WHERE id=?1")
-            .and_then(|mut s| s.query_row([mail], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional())
-            .doing("find a raw mail")?;
-        let (next, skip, left) = place.unwrap_or_default();
-        Ok(RawReader {
-            store: self,
-            next,
-            skip: skip as u64,
-            left: left as u64,
-            rest: io::Cursor::new(Vec::new()),
-        })
-    }
-
-    /// One alert record.
-    pub fn alert(&self, id: i64) -> Result<Option<AlertRow>, Error> {
-        self.connection
-            .prepare_cached(&format!("SELECT {ALERT} FROM alert WHERE id=?1"))
-            .and_then(|mut s| s.query_row([id], read_alert).optional())
-            .doing("read an alert record")?
-            .map(alert_row)
-            .transpose()
-    }
-
-    /// Alert records, newest first, below id `before`, at most `most`.
-    pub fn alerts(
-        &self,
-        device: Option<&str>,
-        failure: Option<&str>,
-        since: Option<Timestamp>,
-        before: i64,
-        most: usize,
-    ) -> Result<Vec<AlertRow>, Error> {
-        let rows: Vec<_> = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT {ALERT} FROM alert WHERE id<?1 AND event>=?2 AND (?3 IS NULL OR device=?3)
-                 AND (?4 IS NULL OR failure=?4) ORDER BY id DESC LIMIT ?5"
-            ))
-            .and_then(|mut s| {
-                s.query_map(
-                    params![before, since.map_or(i64::MIN, |t| t.as_second()), device, failure, most as i64],
-                    read_alert,
-                )?
-                .collect::<Result<_, _>>()
-            })
-            .doing("list alert records")?;
-        rows.into_iter().map(alert_row).collect()
-    }
-
-    pub(super) fn device_facts(&self, name: &str) -> Result<Option<DeviceFacts>, Error> {
-        self.connection
-            .prepare_cached("SELECT facts FROM device WHERE name=?1")
-            .and_then(|mut s| s.query_row([name], |r| r.get::<_, String>(0)).optional())
-            .doing("read a device")?
-            .map(|t| from_json("device", &t))
-            .transpose()
-    }
-
-    /// Failed distributions, oldest first.
-    pub fn failed(&self, filter: &FailedFilter) -> Result<Vec<FailedRow>, Error> {
-        self.connection
-            .prepare(&format!(
-                "SELECT {FAILED} FROM failed WHERE (?1 IS NULL OR server=?1)
-                 AND (?2 IS NULL OR server=?2 OR recipient=?2 OR upstream=?2)
-                 AND last>=?3 AND first<=?4 AND (dismissed IS NULL OR ?5) ORDER BY first, id"
-            ))
-            .and_then(|mut s| {
-                s.query_map(
-                    params![
-                        filter.server,
-                        filter.affected,
-                        filter.since.map_or(i64::MIN, |t| t.as_second()),
-                        filter.until.map_or(i64::MAX, |t| t.as_second()),
-                        filter.dismissed,
-                    ],
-                    read_failed,
-                )?
-                .collect()
-            })
-            .doing("list failed distributions")
-    }
-}
-
-fn read_alert(r: &Row<'_>) -> rusqlite::Result<(i64, i64, bool, String, String, String)> {
-    Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
-}
-
-/// Reads the kept bytes of a mail, a block at a time.
-#[derive(Debug)]
-pub struct RawReader<'a> {
-    store: &'a Store,
-    next: i64,
-    /// Bytes of the next block that belong to other mails.
-    skip: u64,
-    left: u64,
-    rest: io::Cursor<Vec<u8>>,
-}
-
-impl Read for RawReader<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let wanted = (into.len() as u64).min(self.left) as usize;
-        if wanted == 0 {
-            return Ok(0);
-        }
-        loop {
-            let n = self.rest.read(&mut into[..wanted])?;
-            if n > 0 {
-                self.left -= n as u64;
-                return Ok(n);
-            }
-            let data: Option<Vec<u8>> = self
-                .store
-                .connection
-                .prepare_cached("SELECT data FROM raw WHERE id=?1")
-                .and_then(|mut s| s.query_row([self.next], |r| r.get(0)).optional())
-                .map_err(io::Error::other)?;
-            let data =
-                data.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "a raw mail is not whole"))?;
-            self.rest = io::Cursor::new(zstd::bulk::decompress(&data, CHUNK)?);
-            self.rest.set_position(std::mem::take(&mut self.skip));
-            self.next += 1;
-        }
     }
 }

@@ -15,11 +15,16 @@
 //! half-written transaction is rolled back by the next process that opens the database, a half-written
 //! spool file stays in `spool/tmp` and is removed after 36 hours.
 
+mod alerts;
 mod audit;
+mod column;
+mod devices;
+mod failed;
 pub mod hex;
 mod lists;
 mod mails;
 mod outbox;
+mod raw;
 mod schema;
 pub mod spool;
 #[cfg(test)]
@@ -27,13 +32,14 @@ mod tests;
 mod tickets;
 mod tracking;
 
+pub use alerts::{AlertRow, CountedNote};
 pub use audit::{AuditEntry, Balance, Purged};
+pub use devices::DeviceFacts;
+pub use failed::{FailedFilter, FailedRow};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
-pub use mails::{
-    AlertRow, Copies, CountedNote, DeviceFacts, FailedFilter, FailedRow, MailRow, NewMail, Packed, RawPlace,
-    RawReader, Twin, pack,
-};
+pub use mails::{Copies, MailRow, NewMail, Twin};
 pub use outbox::{OutboxRow, OutboxState};
+pub use raw::{Packed, RawPlace, RawReader, pack};
 pub use tickets::{NewTicket, TicketBrief, TicketRow};
 pub use tracking::{DeviceRow, ThresholdRow, TrackingRow};
 
@@ -263,14 +269,6 @@ impl Store {
     /// Closes the connection, saying so if that fails.
     pub fn close(self) -> Result<(), Error> {
         self.connection.close().map_err(|(_, source)| Error::Sql { what: "close", source })
-    }
-
-    /// Writes a consistent copy of the database to `target`, in short slices that let writers pass.
-    pub fn backup(&self, target: &Path) -> Result<(), Error> {
-        let mut copy = Connection::open(target).doing("create the backup")?;
-        private(target, 0o600)?;
-        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy).doing("begin the backup")?;
-        backup.run_to_completion(1024, Duration::from_millis(5), None).doing("copy into the backup")
     }
 
     /// What `doctor` asks of the file.

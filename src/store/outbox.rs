@@ -3,7 +3,7 @@
 //! `due` → (an attempt) → `accepted` | `due` again | `refused` | `parked`. A crash between the receiver's
 //! yes and the row's change sends the same mail again under the same Message-ID: at least once.
 
-use super::mails::time;
+use super::column::time;
 use super::{Doing, Error, Store, Tx};
 use crate::ticket::model::{Kind, Letter};
 use jiff::Timestamp;

@@ -231,7 +231,8 @@ mod twins {
         let tx = store.begin().expect("begin");
         let short = keep(&tx, &copy("one"), Outcome::Counted, at(0));
         let long = keep(&tx, &copy("one two"), Outcome::Counted, at(0));
-        tx.set_outcome(short, Outcome::Duplicate, &Reason::PrefixOf { mail: long }, 0, 0).expect("supersede");
+        tx.set_outcome(short, Outcome::Duplicate, &Reason::PrefixOf { mail: long }, at(0), 0, 0)
+            .expect("supersede");
         assert_eq!(twin(&tx, &copy("one")), Twin::Same { mail: short });
         let longest = Twin::Copies(Copies { longer: vec![], shorter: vec![long] });
         assert_eq!(twin(&tx, &copy("one two three")), longest);

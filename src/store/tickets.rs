@@ -1,6 +1,6 @@
 //! Job tickets: born at a crossing, joined by later alerts, judged by `flush`, ended by a person or a repair.
 
-use super::mails::{from_json, json, time};
+use super::column::{from_json, json, time};
 use super::{AlertRow, Doing, Error, Store, Tx};
 use crate::ticket::State;
 use crate::ticket::model::Decision;
@@ -65,7 +65,7 @@ struct Raw {
     decision: Option<String>,
 }
 
-fn read(r: &Row<'_>) -> rusqlite::Result<(Raw, ())> {
+fn read(r: &Row<'_>) -> rusqlite::Result<Raw> {
     let maybe = |i| r.get::<_, Option<i64>>(i).map(|t| t.map(time));
     let placeholder = Choice {
         winner: crate::rules::model::ThresholdRule {
@@ -77,43 +77,40 @@ fn read(r: &Row<'_>) -> rusqlite::Result<(Raw, ())> {
         },
         losers: Vec::new(),
     };
-    Ok((
-        Raw {
-            row: TicketRow {
-                id: r.get(0)?,
-                number: r.get(1)?,
-                device: r.get(2)?,
-                failure: r.get(3)?,
-                state: State::Deferred,
-                crossed: time(r.get(5)?),
-                crossing: r.get(6)?,
-                alerts: Vec::new(),
-                total: r.get::<_, i64>(8)? as u64,
-                first: time(r.get(9)?),
-                last: time(r.get(10)?),
-                choice: placeholder,
-                decision: None,
-                joined: r.get::<_, i64>(13)? as u64,
-                last_joined: maybe(14)?,
-                unreported: maybe(15)?,
-                updated: maybe(16)?,
-                updates: r.get(17)?,
-                reminders: r.get(18)?,
-                due: maybe(19)?,
-                ended: maybe(20)?,
-                why: r.get(21)?,
-                reminded: maybe(22)?,
-            },
-            state: r.get(4)?,
-            alerts: r.get(7)?,
-            choice: r.get(11)?,
-            decision: r.get(12)?,
+    Ok(Raw {
+        row: TicketRow {
+            id: r.get(0)?,
+            number: r.get(1)?,
+            device: r.get(2)?,
+            failure: r.get(3)?,
+            state: State::Deferred,
+            crossed: time(r.get(5)?),
+            crossing: r.get(6)?,
+            alerts: Vec::new(),
+            total: r.get::<_, i64>(8)? as u64,
+            first: time(r.get(9)?),
+            last: time(r.get(10)?),
+            choice: placeholder,
+            decision: None,
+            joined: r.get::<_, i64>(13)? as u64,
+            last_joined: maybe(14)?,
+            unreported: maybe(15)?,
+            updated: maybe(16)?,
+            updates: r.get(17)?,
+            reminders: r.get(18)?,
+            due: maybe(19)?,
+            ended: maybe(20)?,
+            why: r.get(21)?,
+            reminded: maybe(22)?,
         },
-        (),
-    ))
+        state: r.get(4)?,
+        alerts: r.get(7)?,
+        choice: r.get(11)?,
+        decision: r.get(12)?,
+    })
 }
 
-fn finish((raw, ()): (Raw, ())) -> Result<TicketRow, Error> {
+fn finish(raw: Raw) -> Result<TicketRow, Error> {
     let mut row = raw.row;
     row.state = State::ALL
         .into_iter()

@@ -1,6 +1,6 @@
 //! Tracking records, device rows and thresholds set while running.
 
-use super::mails::{from_json, json, time};
+use super::column::{from_json, json, time};
 use super::{DeviceFacts, Doing, Error, Store, Tx};
 use crate::rules::model::{Origin, Seconds, ThresholdRule};
 use crate::tracking::{Seen, Window};
