@@ -228,7 +228,7 @@ fn set_aside(state: &Path, raw: &RawMail, arrival: Timestamp, failure: &Failure)
 fn from_paths(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
     let access = if args.dry_run { Access::Rehearse } else { Access::WriteMany };
-    let store = world.store(globals, access)?;
+    let store = globals.store_to_act(access, args.dry_run)?;
     let mut findings = false;
     if args.dry_run && args.paths.is_empty() {
         let engine = world.engine(Effort::OneMail);

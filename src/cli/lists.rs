@@ -196,7 +196,7 @@ fn import(globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, 
     let shown = args.file.display().to_string();
     let entries = list_file::parse(kind, &bytes, &shown)?;
     let size = entries.rows.len();
-    let store = globals.store(Access::WriteMany)?;
+    let store = globals.store_to_act(Access::WriteMany, args.dry_run)?;
     let tx = store.begin()?;
     let replaced = replace(&tx, kind, entries, &shown, args.force || args.dry_run, globals.now()?)?;
     let diff = match &replaced {
@@ -254,7 +254,7 @@ fn keep_accepted(tx: &Tx<'_>, names: &[String]) -> Result<(), Failure> {
 
 fn accept(globals: &Globals, args: &AcceptArgs) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
-    let store = globals.store(Access::WriteMany)?;
+    let store = globals.store_to_act(Access::WriteMany, args.dry_run)?;
     let nodes: Vec<String> = args.nodes.iter().map(|n| list_file::key(n)).collect();
     if let Some(empty) = nodes.iter().position(String::is_empty) {
         return Err(Failure::say(Exit::Usage, format!("`{}` is no node", show::one(&args.nodes[empty]))));
@@ -333,7 +333,7 @@ fn asks_for(reason: &Reason, nodes: &[String]) -> bool {
 }
 
 fn forget(globals: &Globals, args: &ForgetArgs) -> Result<Exit, Failure> {
-    let store = globals.store(Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let nodes: Vec<String> = args.nodes.iter().map(|n| list_file::key(n)).collect();
     let tx = store.begin()?;
     let mut known = accepted(&store)?;

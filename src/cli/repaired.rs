@@ -56,7 +56,7 @@ struct Period {
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
     let at = show::point("--at", args.at.as_deref(), world.now)?.unwrap_or(world.now);
-    let store = world.store(globals, Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let (device, of_ticket, since) = resolve(&store, &args.what)?;
     let only = args.failure.clone().or(of_ticket);
     let who = who();

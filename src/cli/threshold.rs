@@ -116,7 +116,7 @@ fn rank(scope: &Scope) -> u8 {
 }
 
 fn list(world: &World, globals: &Globals) -> Result<Exit, Failure> {
-    let rules = in_force(world, &world.store(globals, Access::Read)?)?;
+    let rules = in_force(world, &globals.store(Access::Read)?)?;
     let mut out = Out::new();
     if world.json {
         out.items("autoticket.thresholds/1", &rules.iter().map(ThresholdView::from).collect::<Vec<_>>());
@@ -157,7 +157,7 @@ fn set(world: &World, globals: &Globals, args: &SetArgs) -> Result<Exit, Failure
     if !(1..=LONGEST).contains(&window.0) {
         return Err(Failure::say(Exit::Usage, format!("a window is 1s to 365d long, not {window}")));
     }
-    let store = world.store(globals, Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let who = who();
     let tx = store.begin()?;
     let standing = in_force(world, &store)?.into_iter().find(|r| r.scope == scope && r.failure == failure);
@@ -189,7 +189,7 @@ fn set(world: &World, globals: &Globals, args: &SetArgs) -> Result<Exit, Failure
 
 fn unset(world: &World, globals: &Globals, args: &UnsetArgs) -> Result<Exit, Failure> {
     let (scope, failure) = key(world, &args.scope, &args.failure)?;
-    let store = world.store(globals, Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let tx = store.begin()?;
     let key = format!("{scope} {}", args.failure);
     if !tx.unset_threshold(&scope, failure.as_deref())? {

@@ -394,7 +394,7 @@ fn close(globals: &Globals, args: &CloseArgs) -> Result<Exit, Failure> {
         return Err(Failure::say(Exit::Usage, "--reason needs a text"));
     }
     let world = World::load(globals)?;
-    let store = globals.store(Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let tx = store.begin()?;
     let row = found(&store, &args.number)?;
     if !row.state.is_open() {
@@ -423,7 +423,7 @@ fn close(globals: &Globals, args: &CloseArgs) -> Result<Exit, Failure> {
 }
 
 fn resend(globals: &Globals, args: &ResendArgs) -> Result<Exit, Failure> {
-    let store = globals.store(Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let now = globals.now()?;
     let tx = store.begin()?;
     let mut row = found(&store, &args.number)?;
