@@ -425,6 +425,14 @@ fn a_repair_resets_the_counts_ends_the_ticket_and_says_what_to_redistribute() {
     assert_eq!(site.run(&words).ok(), told);
     assert_eq!(site.run(&["ticket", "list", "--json"]).json()["items"][0]["state"], "repaired");
     assert!(site.alert(40, "node7", "distribution").contains("node7 distribution 1/2"), "it counts anew");
+    assert!(site.alert(41, "node7", "distribution").contains("2/2; ticket T-"), "and makes another ticket");
+    let old = site.run(&["repaired", &ticket]);
+    assert_eq!(old.failure().0, 65);
+    assert_eq!(old.failure().1, format!("autoticket: ticket {ticket} is already repaired"));
+    assert!(old.err.contains("autoticket repaired node7 --failure distribution"), "{}", old.err);
+    let open = site.run(&["ticket", "list", "--open", "--json"]).json();
+    assert_eq!(open["items"].as_array().map(Vec::len), Some(1), "the other ticket stays open");
+    assert_eq!(site.run(&["repaired", "node7", "--at", "2026-03-12T18:00:01Z"]).exit, 64);
     let unknown = site.run(&["repaired", "node99"]);
     assert_eq!(unknown.failure().1, "autoticket: no alert of a device node99 was ever counted");
 }
