@@ -506,6 +506,31 @@ fn doctor_goes_on_where_there_is_no_state() {
 }
 
 #[test]
+fn rules_check_finds_a_template_that_cannot_be_written_and_a_format_without_samples() {
+    let site = Site::new();
+    assert!(!site.run(&["rules", "check"]).ok().contains("a warning"), "what init writes is complete");
+    site.file(
+        "rules/alerts/own.yaml",
+        "format: own\nwhen: [{in: subject, contains: own tool}]\nfields: {device: {key: Host}}\n",
+    );
+    let warned = site.run(&["rules", "check"]).ok();
+    assert!(
+        warned.contains("alerts/own.yaml:1:1: format `own` has no samples: write alerts/own.samples.yaml")
+    );
+    site.file("rules/templates/update.txt.j2", "{{ ticket.number }}\n\n{% if %}\n");
+    let checked = site.run(&["rules", "check"]);
+    assert_eq!(checked.exit, 78);
+    assert!(checked.out.contains("templates/update.txt.j2:3:1: syntax error: "), "{}", checked.out);
+    site.file("rules/thresholds.yaml", "thresholds: 7\n");
+    let both = site.run(&["rules", "check"]);
+    assert!(
+        both.out.contains("thresholds.yaml:1:") && both.out.contains("update.txt.j2:3:1:"),
+        "{}",
+        both.out
+    );
+}
+
+#[test]
 fn rules_test_passes_the_shipped_samples_and_fails_a_wrong_claim() {
     let site = Site::new();
     let gave = site.run(&["rules", "test"]);
