@@ -10,8 +10,8 @@ use super::{Exit, Failure, Globals, World, mail};
 use crate::alert::pattern::Effort;
 use crate::alert::{Outcome, Reason, name};
 use crate::intake::retry;
-use crate::rules::RuleSet;
 use crate::rules::model::{ListFrom, ListSource};
+use crate::rules::{RuleSet, glob};
 use crate::store::{Access, ListDiff, ListKind, ListNames, ListRow, MailRow, Store, Tx};
 use jiff::{SignedDuration, Timestamp};
 use std::path::{Path, PathBuf};
@@ -323,9 +323,7 @@ fn asks_for(reason: &Reason, nodes: &[String]) -> bool {
     match reason {
         Reason::NodeUnlisted { node, .. } => {
             let node = name::normal(node);
-            nodes
-                .iter()
-                .any(|n| *n == node || list_file::is_glob(n) && crate::alert::lists::matches(n, &node))
+            nodes.iter().any(|n| *n == node || glob::is_glob(n) && glob::matches(n, &node))
         }
         Reason::AllRecordsRefused { first } => asks_for(first, nodes),
         _ => false,

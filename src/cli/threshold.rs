@@ -3,7 +3,7 @@
 use super::show::{self, Out, Table};
 use super::world::who;
 use super::{Exit, Failure, Globals, World};
-use crate::rules::model::{Origin, Scope, ThresholdRule};
+use crate::rules::model::{LONGEST_WINDOW, Origin, Scope, Seconds, ThresholdRule};
 use crate::rules::{nearest, parse_scope, parse_seconds};
 use crate::store::{Access, Store};
 use crate::tracking::model::MOST_COUNT;
@@ -56,9 +56,6 @@ struct UnsetArgs {
     dry_run: bool,
 }
 
-/// Longest window, as the rules have it: a year.
-const LONGEST: i64 = 365 * 86_400;
-
 /// A threshold as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct ThresholdView {
@@ -100,19 +97,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 fn in_force(world: &World, store: &Store) -> Result<Vec<ThresholdRule>, Failure> {
     let set = store.thresholds()?.into_iter().map(|row| row.rule);
     let mut rules = crate::intake::with_set(&world.rules.thresholds, set);
-    rules.sort_by_key(|r| (rank(&r.scope), r.failure.is_none()));
+    rules.sort_by_key(|r| (r.scope.rank(), r.failure.is_none()));
     Ok(rules)
-}
-
-fn rank(scope: &Scope) -> u8 {
-    match scope {
-        Scope::Device(_) => 0,
-        Scope::Building(_) => 1,
-        Scope::Server(_) => 2,
-        Scope::Region(_) => 3,
-        Scope::Package(_) => 4,
-        Scope::Everywhere => 5,
-    }
 }
 
 fn list(world: &World, globals: &Globals) -> Result<Exit, Failure> {
@@ -154,8 +140,11 @@ fn key(world: &World, scope: &str, failure: &str) -> Result<(Scope, Option<Strin
 fn set(world: &World, globals: &Globals, args: &SetArgs) -> Result<Exit, Failure> {
     let (scope, failure) = key(world, &args.scope, &args.failure)?;
     let window = parse_seconds(&args.within).map_err(|e| Failure::say(Exit::Usage, e))?;
-    if !(1..=LONGEST).contains(&window.0) {
-        return Err(Failure::say(Exit::Usage, format!("a window is 1s to 365d long, not {window}")));
+    if !(1..=LONGEST_WINDOW).contains(&window.0) {
+        return Err(Failure::say(
+            Exit::Usage,
+            format!("a window is 1s to {} long, not {window}", Seconds(LONGEST_WINDOW)),
+        ));
     }
     let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let who = who();

@@ -391,6 +391,9 @@ pub struct FailureCase {
 /// The highest count a threshold may ask for: as many event times are kept per device and failure type.
 pub const MOST_COUNT: u32 = 1000;
 
+/// The longest window of a threshold, in seconds.
+pub const LONGEST_WINDOW: i64 = 366 * 86_400;
+
 /// How many alerts in which time make a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThresholdRule {
@@ -414,6 +417,23 @@ pub enum Scope {
     /// Glob over packages.
     Package(String),
     Everywhere,
+}
+
+impl Scope {
+    /// Scopes narrower than `everywhere`.
+    pub const NAMED: usize = 5;
+
+    /// 0 for the narrowest; [`Scope::NAMED`] for `everywhere`.
+    pub fn rank(&self) -> usize {
+        match self {
+            Scope::Device(_) => 0,
+            Scope::Building(_) => 1,
+            Scope::Server(_) => 2,
+            Scope::Region(_) => 3,
+            Scope::Package(_) => 4,
+            Scope::Everywhere => Scope::NAMED,
+        }
+    }
 }
 
 /// `centers.yaml`.
