@@ -74,14 +74,9 @@ impl From<&ThresholdRule> for ThresholdView {
             failure: rule.failure.clone().unwrap_or_else(|| "any".to_owned()),
             count: rule.count,
             within: rule.window.0,
-            origin: origin(&rule.origin),
+            origin: rule.origin.to_string(),
         }
     }
-}
-
-/// What was set while running has no line.
-fn origin(origin: &Origin) -> String {
-    if origin.line == 0 { origin.file.clone() } else { origin.to_string() }
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
@@ -115,7 +110,7 @@ fn list(world: &World, globals: &Globals) -> Result<Exit, Failure> {
             rule.failure.clone().unwrap_or_else(|| "any".to_owned()),
             rule.count.to_string(),
             rule.window.to_string(),
-            show::one(&origin(&rule.origin)),
+            show::one(&rule.origin.to_string()),
         ]);
     }
     out.table(&table);
@@ -202,7 +197,7 @@ fn unset(world: &World, globals: &Globals, args: &UnsetArgs) -> Result<Exit, Fai
         let would = if args.dry_run { "would take back" } else { "took back" };
         let holds = now_holds.map_or_else(
             || "the next wider scope holds".to_owned(),
-            |r| format!("{} in {} of {} holds", r.count, r.window, origin(&r.origin)),
+            |r| format!("{} in {} of {} holds", r.count, r.window, r.origin),
         );
         out.line(format!("{would} {}: {}", show::one(&key), show::one(&holds)));
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Where something was written: file as the operator would name it (`alerts/native.yaml`; embedded files
-/// carry the prefix `embedded:`), line and column from 1.
+/// carry the prefix `embedded:`), line and column from 1. What stands in no file (`built in`, `set by ann`) has
+/// line 0, and `Display` leaves it out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Origin {
     pub file: String,
@@ -17,7 +18,10 @@ pub struct Origin {
 
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }
 
