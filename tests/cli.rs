@@ -455,6 +455,17 @@ fn hostile_names_stay_inert_in_text_and_in_json() {
 }
 
 #[test]
+fn a_hostile_file_name_stays_inert_wherever_it_is_told() {
+    let site = Site::new();
+    let hostile = "gone\u{1b}[2J\n\u{202e}";
+    let told = site.run(&["init", "--dry-run", "--state", hostile]).ok();
+    assert!(told.contains(r"would make the state gone\x1b[2J\n\u{202e} "), "{told}");
+    let missing = site.run(&["status", "--state", hostile]).err;
+    assert!(missing.contains(r"gone\x1b[2J"), "{missing}");
+    assert!(!(told + &missing).chars().any(|c| c != '\n' && autoticket::shown::is_hidden(c)));
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let site = Site::new();
     for minute in 0..50 {

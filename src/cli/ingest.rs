@@ -118,7 +118,7 @@ fn spool_on_panic() {
         let what = info
             .location()
             .map_or_else(|| "panic".to_owned(), |l| format!("panic at {}:{}", l.file(), l.line()));
-        show::tell(format_args!("autoticket: {info}"));
+        show::tell_lines(format_args!("autoticket: {info}"));
         if COMMITTED.load(Ordering::SeqCst) {
             std::process::exit(i32::from(Exit::Done.code()));
         }
