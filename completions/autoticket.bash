@@ -735,7 +735,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__completions)
-            opts="-h -V --write --rules --state --now --json --help --version bash zsh fish"
+            opts="-h -V --write --dry-run --rules --state --now --json --help --version bash zsh fish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2247,7 +2247,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__man)
-            opts="-h -V --write --rules --state --now --json --help --version"
+            opts="-h -V --write --dry-run --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -486,6 +486,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l write -d '
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l dry-run -d 'Say what would be written, write nothing'
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -s V -l version -d 'Print version'
@@ -493,6 +494,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l wr
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l dry-run -d 'Say what would be written, write nothing'
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -s V -l version -d 'Print version'

@@ -425,6 +425,14 @@ fn a_repair_resets_the_counts_ends_the_ticket_and_says_what_to_redistribute() {
     assert_eq!(site.run(&words).ok(), told);
     assert_eq!(site.run(&["ticket", "list", "--json"]).json()["items"][0]["state"], "repaired");
     assert!(site.alert(40, "node7", "distribution").contains("node7 distribution 1/2"), "it counts anew");
+    assert!(site.alert(41, "node7", "distribution").contains("2/2; ticket T-"), "and makes another ticket");
+    let old = site.run(&["repaired", &ticket]);
+    assert_eq!(old.failure().0, 65);
+    assert_eq!(old.failure().1, format!("autoticket: ticket {ticket} is already repaired"));
+    assert!(old.err.contains("autoticket repaired node7 --failure distribution"), "{}", old.err);
+    let open = site.run(&["ticket", "list", "--open", "--json"]).json();
+    assert_eq!(open["items"].as_array().map(Vec::len), Some(1), "the other ticket stays open");
+    assert_eq!(site.run(&["repaired", "node7", "--at", "2026-03-12T18:00:01Z"]).exit, 64);
     let unknown = site.run(&["repaired", "node99"]);
     assert_eq!(unknown.failure().1, "autoticket: no alert of a device node99 was ever counted");
 }
@@ -444,6 +452,17 @@ fn hostile_names_stay_inert_in_text_and_in_json() {
         let out = site.run(words).ok();
         assert!(!out.chars().any(|c| c != '\n' && autoticket::shown::is_hidden(c)), "{words:?}: {out:?}");
     }
+}
+
+#[test]
+fn a_hostile_file_name_stays_inert_wherever_it_is_told() {
+    let site = Site::new();
+    let hostile = "gone\u{1b}[2J\n\u{202e}";
+    let told = site.run(&["init", "--dry-run", "--state", hostile]).ok();
+    assert!(told.contains(r"would make the state gone\x1b[2J\n\u{202e} "), "{told}");
+    let missing = site.run(&["status", "--state", hostile]).err;
+    assert!(missing.contains(r"gone\x1b[2J"), "{missing}");
+    assert!(!(told + &missing).chars().any(|c| c != '\n' && autoticket::shown::is_hidden(c)));
 }
 
 #[test]
@@ -494,6 +513,31 @@ fn doctor_goes_on_where_there_is_no_state() {
     assert!(
         out.contains("fail rules: ") && out.contains("fail database: no state in nowhere/at/all"),
         "{out}"
+    );
+}
+
+#[test]
+fn rules_check_finds_a_template_that_cannot_be_written_and_a_format_without_samples() {
+    let site = Site::new();
+    assert!(!site.run(&["rules", "check"]).ok().contains("a warning"), "what init writes is complete");
+    site.file(
+        "rules/alerts/own.yaml",
+        "format: own\nwhen: [{in: subject, contains: own tool}]\nfields: {device: {key: Host}}\n",
+    );
+    let warned = site.run(&["rules", "check"]).ok();
+    assert!(
+        warned.contains("alerts/own.yaml:1:1: format `own` has no samples: write alerts/own.samples.yaml")
+    );
+    site.file("rules/templates/update.txt.j2", "{{ ticket.number }}\n\n{% if %}\n");
+    let checked = site.run(&["rules", "check"]);
+    assert_eq!(checked.exit, 78);
+    assert!(checked.out.contains("templates/update.txt.j2:3:1: syntax error: "), "{}", checked.out);
+    site.file("rules/thresholds.yaml", "thresholds: 7\n");
+    let both = site.run(&["rules", "check"]);
+    assert!(
+        both.out.contains("thresholds.yaml:1:") && both.out.contains("update.txt.j2:3:1:"),
+        "{}",
+        both.out
     );
 }
 

@@ -34,6 +34,11 @@ fn both_services_run_in_the_same_sandbox() {
 }
 
 #[test]
+fn a_reload_asks_run_to_read_its_rules_again() {
+    assert!(unit("autoticket.service").lines().any(|line| line == "ExecReload=/bin/kill -HUP $MAINPID"));
+}
+
+#[test]
 fn the_services_use_the_user_and_folders_that_the_snippets_make() {
     for name in ["autoticket.service", "autoticket-flush.service"] {
         let text = unit(name);

@@ -17,7 +17,7 @@ pub struct Finding {
     pub properties: Vec<(String, String)>,
 }
 
-/// Findings of our own authserv-id; for each method and authenticated domain the topmost header speaks.
+/// Findings of our own authserv-id; of each method only those of the topmost header that names it.
 pub fn findings(mail: &Mail, authserv_id: &str) -> Vec<Finding> {
     let mut all: Vec<Finding> = Vec::new();
     for value in mail.headers_named("Authentication-Results") {

@@ -6,11 +6,11 @@
 
 use super::engine::{Engine, Reading};
 use super::format::Found;
-use super::lists;
 use super::model::{AlertRecord, Judgement, ListEntry, Lists, NearMiss, Outcome, Reason, Step};
 use super::name;
 use super::source::Source;
 use crate::mail::Mail;
+use crate::rules::glob;
 use crate::rules::model::NodeAsks;
 
 impl Engine<'_> {
@@ -147,7 +147,7 @@ impl Path<'_, '_> {
         Ok(Some(entry))
     }
 
-    /// Why a node is refused; the first one is remembered as a near miss, for its domain is known.
+    /// Why a node is refused; the first one of a mail is remembered as a near miss, with the source's domain.
     fn unlisted(&mut self, node: &str, asked: &str) -> Reason {
         let domain = self.reading.source.as_ref().map(|source| source.domain.clone()).unwrap_or_default();
         self.near_miss.get_or_insert_with(|| NearMiss { node: node.to_owned(), domain: domain.clone() });
@@ -258,14 +258,14 @@ impl Path<'_, '_> {
     fn narrowed(&self, list: &str, entry: &ListEntry, record: &AlertRecord) -> Option<Reason> {
         let efforts = &self.engine.rules.settings.efforts;
         let any = |globs: &[String], text: Option<&str>| {
-            text.is_some_and(|text| globs.iter().any(|g| lists::matches(g, text)))
+            text.is_some_and(|text| globs.iter().any(|g| glob::matches(g, text)))
         };
         let package = record.package.as_deref();
         let job = record.job.as_deref();
         let holds = |item: &String| match efforts.iter().find(|effort| effort.name.eq_ignore_ascii_case(item))
         {
             Some(effort) => any(&effort.packages, package) || any(&effort.jobs, job),
-            None => package.is_some_and(|package| lists::matches(item, package)),
+            None => package.is_some_and(|package| glob::matches(item, package)),
         };
         if entry.only.is_empty() || entry.only.iter().any(holds) {
             return None;

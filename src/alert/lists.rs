@@ -2,7 +2,7 @@
 
 use super::model::{ListEntry, Lists};
 use super::name;
-use globset::{GlobBuilder, GlobMatcher};
+use crate::rules::glob::{is_glob, matches};
 use std::collections::HashMap;
 
 /// Domains, nodes and ticket Message-IDs in memory.
@@ -31,7 +31,7 @@ impl MemoryLists {
         let entry = ListEntry { name, only: only.iter().map(|&item| item.to_owned()).collect() };
         for &written in std::iter::once(&node).chain(aliases) {
             let key = written.trim().to_lowercase();
-            if key.contains(['*', '?', '[', '{']) {
+            if is_glob(&key) {
                 self.globs.push((key, entry.clone()));
             } else {
                 self.nodes.insert(name::normal(&key), entry.clone());
@@ -61,19 +61,6 @@ impl Lists for MemoryLists {
     fn ticket_of_message(&self, message_id: &str) -> Option<String> {
         self.tickets.get(message_id).cloned()
     }
-}
-
-/// A glob over names, jobs or packages, case ignored; None where it cannot be read.
-pub fn glob(text: &str) -> Option<GlobMatcher> {
-    GlobBuilder::new(text).case_insensitive(true).build().ok().map(|glob| glob.compile_matcher())
-}
-
-/// Whether a text matches a glob, case ignored. A text without glob characters matches itself only.
-pub fn matches(pattern: &str, text: &str) -> bool {
-    if !pattern.contains(['*', '?', '[', '{', '\\']) {
-        return pattern.eq_ignore_ascii_case(text);
-    }
-    glob(pattern).is_some_and(|glob| glob.is_match(text))
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ pub struct Args {
     /// Write those of all shells into this folder
     #[arg(long, value_name = "DIR", conflicts_with = "shell")]
     write: Option<PathBuf>,
+    /// Say what would be written, write nothing
+    #[arg(long, requires = "write")]
+    dry_run: bool,
 }
 
 const SHELLS: [(Shell, &str); 3] = [(Shell::Bash, "bash"), (Shell::Zsh, "zsh"), (Shell::Fish, "fish")];
@@ -39,7 +42,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     for (shell, _) in SHELLS {
-        super::man::write(&folder, &file(shell), &text(shell))?;
+        super::man::write(&folder, &file(shell), &text(shell), args.dry_run)?;
     }
     Ok(Exit::Done)
 }

@@ -35,9 +35,9 @@ impl Failure {
     /// Prints the failure and gives its exit status.
     pub fn report(&self) -> Exit {
         // Several lines only where the error itself is a list (`rules check`).
-        show::tell(format_args!("autoticket: {}", Shown::lines(&format!("{:#}", self.error))));
+        show::tell_lines(format_args!("autoticket: {:#}", self.error));
         for hint in &self.hints {
-            show::tell(format_args!("hint: {}", Shown::lines(hint)));
+            show::tell_lines(format_args!("hint: {hint}"));
         }
         self.exit
     }

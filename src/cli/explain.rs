@@ -21,7 +21,7 @@ pub struct Args {
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
-    let store = world.store(globals, Access::Rehearse)?;
+    let store = globals.store(Access::Rehearse)?;
     let engine = world.engine(Effort::OneMail);
     for path in &args.mails {
         for (arrived, row) in read(&world, &store, &engine, path)? {

@@ -103,7 +103,7 @@ fn dismiss(globals: &Globals, args: &DismissArgs) -> Result<Exit, Failure> {
     if args.reason.trim().is_empty() {
         return Err(Failure::say(Exit::Usage, "--reason needs a text"));
     }
-    let store = globals.store(Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let id = args.id.trim().to_uppercase();
     let tx = store.begin()?;
     let Some(row) = tx.dismiss_failed(&id, &args.reason)? else {

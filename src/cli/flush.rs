@@ -25,7 +25,7 @@ pub struct Args {
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
-    let store = world.store(globals, Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     if args.dry_run {
         return preview(&world, &store);
     }

@@ -121,7 +121,7 @@ fn spool_on_panic() {
         let what = info
             .location()
             .map_or_else(|| "panic".to_owned(), |l| format!("panic at {}:{}", l.file(), l.line()));
-        show::tell(format_args!("autoticket: {info}"));
+        show::tell_lines(format_args!("autoticket: {info}"));
         if COMMITTED.load(Ordering::SeqCst) {
             std::process::exit(i32::from(Exit::Done.code()));
         }
@@ -232,7 +232,7 @@ fn set_aside(state: &Path, raw: &RawMail, arrival: Timestamp, failure: &Failure)
 fn from_paths(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
     let access = if args.dry_run { Access::Rehearse } else { Access::WriteMany };
-    let store = world.store(globals, access)?;
+    let store = globals.store_to_act(access, args.dry_run)?;
     let mut findings = false;
     if args.dry_run && args.paths.is_empty() {
         let engine = world.engine(Effort::OneMail);

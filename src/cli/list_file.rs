@@ -5,6 +5,7 @@
 
 use super::{Exit, Failure};
 use crate::alert::name;
+use crate::rules::glob::{is_glob, matcher};
 use crate::shown::Shown;
 use crate::store::{ListKind, ListRow};
 use rustix::process::{Pid, Signal};
@@ -42,10 +43,6 @@ impl Entries {
             }
         }
     }
-}
-
-pub(super) fn is_glob(name: &str) -> bool {
-    name.contains(['*', '?', '[', '{'])
 }
 
 /// A node's name or glob as it is looked up.
@@ -256,7 +253,7 @@ impl Reader {
         if found.is_none() {
             let what = if self.kind == ListKind::Domains { "domain" } else { "node" };
             self.wrong.push((line, format!("`{}` is no {what}", super::show::short(written))));
-        } else if found.as_deref().is_some_and(|f| is_glob(f) && crate::alert::lists::glob(f).is_none()) {
+        } else if found.as_deref().is_some_and(|f| is_glob(f) && matcher(f).is_none()) {
             self.wrong.push((line, format!("`{}` is no glob", super::show::short(written))));
             return None;
         }

@@ -10,8 +10,8 @@ use super::{Exit, Failure, Globals, World, mail};
 use crate::alert::pattern::Effort;
 use crate::alert::{Outcome, Reason, name};
 use crate::intake::retry;
-use crate::rules::RuleSet;
 use crate::rules::model::{ListFrom, ListSource};
+use crate::rules::{RuleSet, glob};
 use crate::store::{Access, ListDiff, ListKind, ListNames, ListRow, MailRow, Store, Tx};
 use jiff::{SignedDuration, Timestamp};
 use std::path::{Path, PathBuf};
@@ -196,7 +196,7 @@ fn import(globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, 
     let shown = args.file.display().to_string();
     let entries = list_file::parse(kind, &bytes, &shown)?;
     let size = entries.rows.len();
-    let store = globals.store(Access::WriteMany)?;
+    let store = globals.store_to_act(Access::WriteMany, args.dry_run)?;
     let tx = store.begin()?;
     let replaced = replace(&tx, kind, entries, &shown, args.force || args.dry_run, globals.now()?)?;
     let diff = match &replaced {
@@ -254,7 +254,7 @@ fn keep_accepted(tx: &Tx<'_>, names: &[String]) -> Result<(), Failure> {
 
 fn accept(globals: &Globals, args: &AcceptArgs) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
-    let store = globals.store(Access::WriteMany)?;
+    let store = globals.store_to_act(Access::WriteMany, args.dry_run)?;
     let nodes: Vec<String> = args.nodes.iter().map(|n| list_file::key(n)).collect();
     if let Some(empty) = nodes.iter().position(String::is_empty) {
         return Err(Failure::say(Exit::Usage, format!("`{}` is no node", show::one(&args.nodes[empty]))));
@@ -323,9 +323,7 @@ fn asks_for(reason: &Reason, nodes: &[String]) -> bool {
     match reason {
         Reason::NodeUnlisted { node, .. } => {
             let node = name::normal(node);
-            nodes
-                .iter()
-                .any(|n| *n == node || list_file::is_glob(n) && crate::alert::lists::matches(n, &node))
+            nodes.iter().any(|n| *n == node || glob::is_glob(n) && glob::matches(n, &node))
         }
         Reason::AllRecordsRefused { first } => asks_for(first, nodes),
         _ => false,
@@ -333,7 +331,7 @@ fn asks_for(reason: &Reason, nodes: &[String]) -> bool {
 }
 
 fn forget(globals: &Globals, args: &ForgetArgs) -> Result<Exit, Failure> {
-    let store = globals.store(Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let nodes: Vec<String> = args.nodes.iter().map(|n| list_file::key(n)).collect();
     let tx = store.begin()?;
     let mut known = accepted(&store)?;

@@ -233,7 +233,7 @@ fn retry(globals: &Globals, args: RetryArgs) -> Result<Exit, Failure> {
         );
     }
     let world = World::load(globals)?;
-    let store = globals.store(Access::WriteMany)?;
+    let store = globals.store_to_act(Access::WriteMany, args.dry_run)?;
     let wanted = if args.outcome.is_empty() { RETRIED.to_vec() } else { args.outcome };
     let mails = if args.ids.is_empty() {
         store.mails(&wanted, since, i64::MAX, show::limit(0))?

@@ -3,7 +3,7 @@
 //! One page holds every command with its options. `man/autoticket.1` is this page, committed; a test
 //! compares both.
 
-use super::show::Out;
+use super::show::{self, Out};
 use super::{Exit, Failure, Globals, exit};
 use clap::{Arg, Command};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
@@ -16,20 +16,27 @@ pub struct Args {
     /// Write it as autoticket.1 into this folder
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
+    /// Say what would be written, write nothing
+    #[arg(long, requires = "write")]
+    dry_run: bool,
 }
 
 pub(super) fn run(_: &Globals, args: Args) -> Result<Exit, Failure> {
     let page = page();
     match args.write {
-        Some(folder) => write(&folder, "autoticket.1", page.as_bytes())?,
+        Some(folder) => write(&folder, "autoticket.1", page.as_bytes(), args.dry_run)?,
         None => Out::new().bytes(page.as_bytes()),
     }
     Ok(Exit::Done)
 }
 
 /// Writes a generated document.
-pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn write(folder: &Path, name: &str, bytes: &[u8], dry_run: bool) -> Result<(), Failure> {
     let path = folder.join(name);
+    if dry_run {
+        show::say(format_args!("would write {}", path.display()));
+        return Ok(());
+    }
     fs::create_dir_all(folder).and_then(|()| fs::write(&path, bytes)).map_err(|e| {
         Failure::new(Exit::Io, anyhow::Error::new(e).context(format!("write {}", path.display())))
     })

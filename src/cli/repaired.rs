@@ -56,7 +56,11 @@ struct Period {
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
     let at = show::point("--at", args.at.as_deref(), world.now)?.unwrap_or(world.now);
-    let store = world.store(globals, Access::Write)?;
+    if at > world.now {
+        let text = format!("--at {} is still to come: a repair is taken once it is done", show::time(at));
+        return Err(Failure::say(Exit::Usage, text));
+    }
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let (device, of_ticket, since) = resolve(&store, &args.what)?;
     let only = args.failure.clone().or(of_ticket);
     let who = who();
@@ -88,6 +92,17 @@ fn resolve(store: &Store, what: &str) -> Result<(String, Option<String>, Option<
     if (marked || store.device(&known)?.is_none())
         && let Some(row) = store.ticket_numbered(&number)?
     {
+        if !row.state.is_open() {
+            // Its number says nothing of the ticket that may stand open for the same device by now.
+            let text = format!("ticket {} is already {}", row.number, row.state.word());
+            let device = show::one(&row.device);
+            return Err(Failure::say(Exit::Data, text)
+                .hint(format!("autoticket ticket show {}", row.number))
+                .hint(format!(
+                    "for what was counted since: autoticket repaired {device} --failure {}",
+                    row.failure
+                )));
+        }
         return Ok((row.device, Some(row.failure), Some(row.first)));
     }
     match device::found(store, what) {

@@ -8,9 +8,10 @@ use crate::alert::format::{Found, Trial};
 use crate::alert::pattern::Effort;
 use crate::alert::{AlertRecord, samples};
 use crate::mail::{self, Mail, mailbox};
-use crate::rules::model::{Depth, Field, ListFrom, NodeAsks, TransportRule};
+use crate::rules::model::{Depth, Field, ListFrom, NodeAsks, Origin, TransportRule};
 use crate::rules::samples::{Sample, SampleMail};
 use crate::rules::{self, Mistake, RuleSet, Source};
+use crate::ticket::template;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fs;
@@ -77,25 +78,29 @@ struct MistakeView<'a> {
 
 fn check(globals: &Globals, dir: Option<PathBuf>) -> Result<Exit, Failure> {
     let folder = dir.or_else(|| globals.rules_folder());
-    let checked = rules_folder::check(folder.as_deref())?;
-    let (samples, mut mistakes) = all_samples(folder.as_deref())?;
-    let rules = match checked {
-        Ok(rules) => Some(rules),
-        Err(found) => {
-            mistakes.splice(0..0, found);
-            None
-        }
+    let sources = rules_folder::sources(folder.as_deref())?;
+    let (samples, of_samples) = all_samples(folder.as_deref())?;
+    let (rules, mut mistakes) = match rules::compile(&sources) {
+        Ok(rules) => (Some(rules), Vec::new()),
+        Err(found) => (None, found),
     };
+    mistakes.extend(sources.iter().filter_map(template_mistake));
+    mistakes.extend(of_samples);
+    let warnings = rules.as_ref().map(|rules| unproven(rules, &samples)).unwrap_or_default();
     let mut out = Out::new();
     if globals.json {
         let views: Vec<_> = mistakes.iter().map(view).collect();
+        let warnings: Vec<_> = warnings.iter().map(view).collect();
         out.json(
             "autoticket.rules-check/1",
-            serde_json::json!({ "ok": mistakes.is_empty(), "items": views }),
+            serde_json::json!({ "ok": mistakes.is_empty(), "items": views, "warnings": warnings }),
         );
     } else {
         for mistake in &mistakes {
             out.line(mistake);
+        }
+        for warning in &warnings {
+            out.line(format!("{warning} (a warning)"));
         }
         if let Some(rules) = rules.filter(|_| mistakes.is_empty()) {
             let place = folder.as_ref().map_or_else(|| "compiled in".to_owned(), |f| f.display().to_string());
@@ -105,6 +110,28 @@ fn check(globals: &Globals, dir: Option<PathBuf>) -> Result<Exit, Failure> {
         }
     }
     Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Configuration })
+}
+
+/// The first syntax error of a template. While tickets are written it is no failure: the shipped template of
+/// that name stands in, so here is where it must be seen.
+fn template_mistake(source: &Source) -> Option<Mistake> {
+    let file = source.file.strip_prefix(rules::EMBEDDED).unwrap_or(&source.file);
+    let name = file.strip_prefix("templates/")?;
+    let (line, what) = template::syntax_error(name.strip_suffix(".j2").unwrap_or(name), &source.text)?;
+    Some(Mistake { file: source.file.clone(), line, column: 1, what, hint: None })
+}
+
+/// Formats of the operator's own of which no sample says what they shall read.
+fn unproven(rules: &RuleSet, samples: &[Placed]) -> Vec<Mistake> {
+    let own = rules.formats.iter().filter(|f| !f.origin.file.starts_with(rules::EMBEDDED));
+    own.filter_map(|format| {
+        let wanted = format.origin.file.replace(".yaml", ".samples.yaml");
+        let proven = samples.iter().any(|p| p.folder.is_some() && p.sample.origin.file == wanted);
+        let what = format!("format `{}` has no samples: write {wanted}", format.id);
+        let Origin { file, line, column } = format.origin.clone();
+        (!proven).then_some(Mistake { file, line, column, what, hint: None })
+    })
+    .collect()
 }
 
 fn view(mistake: &Mistake) -> MistakeView<'_> {

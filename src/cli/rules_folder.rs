@@ -62,9 +62,9 @@ fn beside(mut rules: RuleSet, folder: Option<&Path>) -> RuleSet {
     rules
 }
 
-/// Every mistake in the rules of a folder.
-pub fn check(folder: Option<&Path>) -> Result<Result<RuleSet, Vec<Mistake>>, Failure> {
-    Ok(rules::compile(&read(list(folder)?)?))
+/// The texts of a folder's rules over the embedded ones, as [`rules::compile`] takes them.
+pub fn sources(folder: Option<&Path>) -> Result<Vec<Source>, Failure> {
+    read(list(folder)?)
 }
 
 /// The stamp of the files as they are now, without reading them.

@@ -37,10 +37,17 @@ const PURGE: i64 = 3600;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let mut world = World::load(globals)?;
-    let store = world.store(globals, Access::WriteMany)?;
+    let store = globals.store_to_act(Access::WriteMany, args.dry_run)?;
     let maildirs = world.rules.settings.maildirs.join(" ");
     if args.dry_run {
-        show::say(format_args!("would watch {maildirs} every {}", world.rules.settings.interval));
+        let interval = world.rules.settings.interval;
+        if world.json {
+            let maildirs = &world.rules.settings.maildirs;
+            let view = serde_json::json!({ "maildirs": maildirs, "interval": interval.0 });
+            show::Out::new().json("autoticket.watch/1", view);
+        } else {
+            show::say(format_args!("would watch {maildirs} every {interval}"));
+        }
         return Ok(Exit::Done);
     }
     let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -136,7 +143,9 @@ fn round(
     let mut work = Work { rules: &world.rules, clock: &clock, stop, progress: &mut quiet };
     let mut report = service::flush(store, turn, transport.as_mut(), &mut work)?;
     report.spooled = spooled;
-    flush::show(false, &report);
+    if !world.json || report != service::Report::default() {
+        flush::show(world.json, &report);
+    }
     if now.as_second() - purged.as_second() >= PURGE {
         service::purge(store, &work)?;
         *purged = now;
@@ -159,7 +168,8 @@ fn take_in(
         }
     };
     let mut each = |event: batch::Event<'_>| match event {
-        batch::Event::Settled(account) => show::say(format_args!("{}", account.line())),
+        batch::Event::Settled(account) if world.json => show::say(show::json(account)),
+        batch::Event::Settled(account) => show::say(account.line()),
         batch::Event::Unreadable(error) => show::tell(format_args!("autoticket: {error}")),
         batch::Event::Committed(_) => {}
     };

@@ -63,14 +63,20 @@ impl Drop for Out {
     }
 }
 
-/// One line on standard output; a reader that is gone is no trouble.
+/// One line on standard output, made inert; a reader that is gone is no trouble.
 pub(super) fn say(line: impl Display) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{}", Shown::new(&line.to_string()));
 }
 
-/// One line on standard error; never fails, not even where nobody listens.
+/// One line on standard error, made inert: paths and replies in an error are anybody's text. Never fails, not
+/// even where nobody listens.
 pub(super) fn tell(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", Shown::new(&line.to_string()));
+}
+
+/// The same for what stands on several lines by our own doing: a list of mistakes, a panic.
+pub(super) fn tell_lines(lines: impl Display) {
+    let _ = writeln!(io::stderr(), "{}", Shown::lines(&lines.to_string()));
 }
 
 /// Progress on standard error, over what stood there.

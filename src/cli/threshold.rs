@@ -3,7 +3,7 @@
 use super::show::{self, Out, Table};
 use super::world::who;
 use super::{Exit, Failure, Globals, World};
-use crate::rules::model::{Origin, Scope, ThresholdRule};
+use crate::rules::model::{LONGEST_WINDOW, Origin, Scope, Seconds, ThresholdRule};
 use crate::rules::{nearest, parse_scope, parse_seconds};
 use crate::store::{Access, Store};
 use crate::tracking::model::MOST_COUNT;
@@ -56,9 +56,6 @@ struct UnsetArgs {
     dry_run: bool,
 }
 
-/// Longest window, as the rules have it: a year.
-const LONGEST: i64 = 365 * 86_400;
-
 /// A threshold as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct ThresholdView {
@@ -77,14 +74,9 @@ impl From<&ThresholdRule> for ThresholdView {
             failure: rule.failure.clone().unwrap_or_else(|| "any".to_owned()),
             count: rule.count,
             within: rule.window.0,
-            origin: origin(&rule.origin),
+            origin: rule.origin.to_string(),
         }
     }
-}
-
-/// What was set while running has no line.
-fn origin(origin: &Origin) -> String {
-    if origin.line == 0 { origin.file.clone() } else { origin.to_string() }
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
@@ -100,23 +92,12 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 fn in_force(world: &World, store: &Store) -> Result<Vec<ThresholdRule>, Failure> {
     let set = store.thresholds()?.into_iter().map(|row| row.rule);
     let mut rules = crate::intake::with_set(&world.rules.thresholds, set);
-    rules.sort_by_key(|r| (rank(&r.scope), r.failure.is_none()));
+    rules.sort_by_key(|r| (r.scope.rank(), r.failure.is_none()));
     Ok(rules)
 }
 
-fn rank(scope: &Scope) -> u8 {
-    match scope {
-        Scope::Device(_) => 0,
-        Scope::Building(_) => 1,
-        Scope::Server(_) => 2,
-        Scope::Region(_) => 3,
-        Scope::Package(_) => 4,
-        Scope::Everywhere => 5,
-    }
-}
-
 fn list(world: &World, globals: &Globals) -> Result<Exit, Failure> {
-    let rules = in_force(world, &world.store(globals, Access::Read)?)?;
+    let rules = in_force(world, &globals.store(Access::Read)?)?;
     let mut out = Out::new();
     if world.json {
         out.items("autoticket.thresholds/1", &rules.iter().map(ThresholdView::from).collect::<Vec<_>>());
@@ -129,7 +110,7 @@ fn list(world: &World, globals: &Globals) -> Result<Exit, Failure> {
             rule.failure.clone().unwrap_or_else(|| "any".to_owned()),
             rule.count.to_string(),
             rule.window.to_string(),
-            show::one(&origin(&rule.origin)),
+            show::one(&rule.origin.to_string()),
         ]);
     }
     out.table(&table);
@@ -154,10 +135,13 @@ fn key(world: &World, scope: &str, failure: &str) -> Result<(Scope, Option<Strin
 fn set(world: &World, globals: &Globals, args: &SetArgs) -> Result<Exit, Failure> {
     let (scope, failure) = key(world, &args.scope, &args.failure)?;
     let window = parse_seconds(&args.within).map_err(|e| Failure::say(Exit::Usage, e))?;
-    if !(1..=LONGEST).contains(&window.0) {
-        return Err(Failure::say(Exit::Usage, format!("a window is 1s to 365d long, not {window}")));
+    if !(1..=LONGEST_WINDOW).contains(&window.0) {
+        return Err(Failure::say(
+            Exit::Usage,
+            format!("a window is 1s to {} long, not {window}", Seconds(LONGEST_WINDOW)),
+        ));
     }
-    let store = world.store(globals, Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let who = who();
     let tx = store.begin()?;
     let standing = in_force(world, &store)?.into_iter().find(|r| r.scope == scope && r.failure == failure);
@@ -189,7 +173,7 @@ fn set(world: &World, globals: &Globals, args: &SetArgs) -> Result<Exit, Failure
 
 fn unset(world: &World, globals: &Globals, args: &UnsetArgs) -> Result<Exit, Failure> {
     let (scope, failure) = key(world, &args.scope, &args.failure)?;
-    let store = world.store(globals, Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let tx = store.begin()?;
     let key = format!("{scope} {}", args.failure);
     if !tx.unset_threshold(&scope, failure.as_deref())? {
@@ -213,7 +197,7 @@ fn unset(world: &World, globals: &Globals, args: &UnsetArgs) -> Result<Exit, Fai
         let would = if args.dry_run { "would take back" } else { "took back" };
         let holds = now_holds.map_or_else(
             || "the next wider scope holds".to_owned(),
-            |r| format!("{} in {} of {} holds", r.count, r.window, origin(&r.origin)),
+            |r| format!("{} in {} of {} holds", r.count, r.window, r.origin),
         );
         out.line(format!("{would} {}: {}", show::one(&key), show::one(&holds)));
     }

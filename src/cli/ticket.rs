@@ -6,7 +6,7 @@ use super::{Exit, Failure, Globals, World};
 use crate::service::endings::{self, By};
 use crate::shown::Shown;
 use crate::store::{Access, MailRow, OutboxRow, OutboxState, Store, TicketRow};
-use crate::ticket::{RouteReason, State};
+use crate::ticket::State;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
@@ -285,15 +285,6 @@ fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
 }
 
 fn facts(out: &mut Out, row: &TicketRow) {
-    let winner = &row.choice.winner;
-    let threshold = format!(
-        "{} in {} for {}, {} ({})",
-        winner.count,
-        winner.window,
-        winner.failure.as_deref().unwrap_or("any failure"),
-        show::one(&winner.scope.to_string()),
-        show::one(&winner.origin.to_string())
-    );
     let center = row.decision.as_ref().map_or_else(
         || "not decided yet: autoticket flush".to_owned(),
         |d| {
@@ -301,7 +292,7 @@ fn facts(out: &mut Out, row: &TicketRow) {
                 "{} <{}>, {}",
                 show::one(&d.route.center.name),
                 show::one(&d.route.center.mail.join(", ")),
-                why(&d.route.why)
+                show::one(&d.route.why.words())
             )
         },
     );
@@ -313,7 +304,7 @@ fn facts(out: &mut Out, row: &TicketRow) {
         ("device", show::one(&row.device)),
         ("failure", row.failure.clone()),
         ("crossed", format!("{} by alert {}", show::time(row.crossed), row.crossing)),
-        ("threshold", threshold),
+        ("threshold", crate::ticket::threshold_words(&row.choice.winner)),
         ("counted", format!("{}, {} to {}", row.total, show::time(row.first), show::time(row.last))),
         ("joined", format!("{}, last {}", row.joined, show::time_or_never(row.last_joined))),
         ("center", center),
@@ -329,18 +320,6 @@ fn facts(out: &mut Out, row: &TicketRow) {
     ]);
     for reason in row.decision.iter().flat_map(|d| &d.reasons) {
         out.line(format!("  {}", show::one(reason)));
-    }
-}
-
-fn why(reason: &RouteReason) -> String {
-    match reason {
-        RouteReason::Building { building, origin } => {
-            format!("by building {} ({})", show::one(building), show::one(origin))
-        }
-        RouteReason::Region { region, origin } => {
-            format!("by region {} ({})", show::one(region), show::one(origin))
-        }
-        RouteReason::Default { origin } => format!("the default ({})", show::one(origin)),
     }
 }
 
@@ -394,7 +373,7 @@ fn close(globals: &Globals, args: &CloseArgs) -> Result<Exit, Failure> {
         return Err(Failure::say(Exit::Usage, "--reason needs a text"));
     }
     let world = World::load(globals)?;
-    let store = globals.store(Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let tx = store.begin()?;
     let row = found(&store, &args.number)?;
     if !row.state.is_open() {
@@ -423,7 +402,7 @@ fn close(globals: &Globals, args: &CloseArgs) -> Result<Exit, Failure> {
 }
 
 fn resend(globals: &Globals, args: &ResendArgs) -> Result<Exit, Failure> {
-    let store = globals.store(Access::Write)?;
+    let store = globals.store_to_act(Access::Write, args.dry_run)?;
     let now = globals.now()?;
     let tx = store.begin()?;
     let mut row = found(&store, &args.number)?;

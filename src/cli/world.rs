@@ -67,14 +67,20 @@ impl Globals {
 }
 
 impl Globals {
-    /// Opens the state, whatever the rules say; where `--state` names an empty folder by hand, makes it first.
+    /// Opens the state, whatever the rules say. Makes nothing.
     pub fn store(&self, access: Access) -> Result<Store, Failure> {
+        Ok(Store::open(&self.state_folder(), access)?)
+    }
+
+    /// Opens the state for a command that acts; where `--state` names an empty folder by hand, makes it first,
+    /// unless this is a dry run.
+    pub fn store_to_act(&self, access: Access, dry_run: bool) -> Result<Store, Failure> {
         let state = self.state_folder();
-        if self.state.is_some() && is_empty(&state) {
+        if !dry_run && self.state.is_some() && is_empty(&state) {
             Store::init(&state, &new_install_id())?.close()?;
             show::tell(format_args!("autoticket: made a new state in {}", state.display()));
         }
-        Ok(Store::open(&state, access)?)
+        self.store(access)
     }
 }
 
@@ -121,11 +127,6 @@ impl World {
         let folder = globals.rules_folder();
         let rules = rules_folder::load(folder.as_deref(), Some(&state))?;
         Ok(World { rules, folder, state, now, json: globals.json })
-    }
-
-    /// Opens the state, as [`Globals::store`] does.
-    pub fn store(&self, globals: &Globals, access: Access) -> Result<Store, Failure> {
-        globals.store(access)
     }
 
     pub fn engine(&self, effort: Effort) -> Engine<'_> {

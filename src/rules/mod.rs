@@ -9,6 +9,7 @@ mod centers;
 mod embedded;
 mod format;
 mod gates;
+pub mod glob;
 #[cfg(test)]
 mod invalid;
 mod keys;

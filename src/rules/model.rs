@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Where something was written: file as the operator would name it (`alerts/native.yaml`; embedded files
-/// carry the prefix `embedded:`), line and column from 1.
+/// carry the prefix `embedded:`), line and column from 1. What stands in no file (`built in`, `set by ann`) has
+/// line 0, and `Display` leaves it out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Origin {
     pub file: String,
@@ -17,7 +18,10 @@ pub struct Origin {
 
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }
 
@@ -391,6 +395,9 @@ pub struct FailureCase {
 /// The highest count a threshold may ask for: as many event times are kept per device and failure type.
 pub const MOST_COUNT: u32 = 1000;
 
+/// The longest window of a threshold, in seconds.
+pub const LONGEST_WINDOW: i64 = 366 * 86_400;
+
 /// How many alerts in which time make a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThresholdRule {
@@ -414,6 +421,23 @@ pub enum Scope {
     /// Glob over packages.
     Package(String),
     Everywhere,
+}
+
+impl Scope {
+    /// Scopes narrower than `everywhere`.
+    pub const NAMED: usize = 5;
+
+    /// 0 for the narrowest; [`Scope::NAMED`] for `everywhere`.
+    pub fn rank(&self) -> usize {
+        match self {
+            Scope::Device(_) => 0,
+            Scope::Building(_) => 1,
+            Scope::Server(_) => 2,
+            Scope::Region(_) => 3,
+            Scope::Package(_) => 4,
+            Scope::Everywhere => Scope::NAMED,
+        }
+    }
 }
 
 /// `centers.yaml`.

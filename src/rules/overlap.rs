@@ -16,11 +16,6 @@ enum Step {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Steps(Vec<Step>);
 
-/// Whether a glob is more than a name.
-pub(super) fn is_glob(name: &str) -> bool {
-    name.contains(['*', '?', '[', '{', '\\'])
-}
-
 impl Steps {
     /// None where this check does not understand the glob.
     pub(super) fn of(glob: &str) -> Option<Steps> {

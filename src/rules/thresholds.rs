@@ -4,10 +4,10 @@
 //! over an earlier one of the same scope and failure type. Which threshold wins for an alert is decided by
 //! `tracking`.
 
-use super::model::{MOST_COUNT, Scope, ThresholdRule};
-use super::overlap::{Steps, is_glob};
+use super::glob::is_glob;
+use super::model::{LONGEST_WINDOW, MOST_COUNT, Scope, ThresholdRule};
+use super::overlap::Steps;
 use super::reader::{Checker, Fields, Keys, Named};
-use super::settings::YEAR;
 use super::words::{SCOPE_WORDS, parse_scope};
 use super::yaml::{Mark, Node};
 use std::collections::HashMap;
@@ -87,8 +87,7 @@ fn refuse_overlaps(c: &mut Checker<'_>, rules: &[(Mark, ThresholdRule)]) {
         .iter()
         .filter_map(|(at, rule)| {
             let steps = name(&rule.scope).filter(|name| is_glob(name)).and_then(Steps::of)?;
-            let rank = SCOPE_WORDS.iter().position(|word| rule.scope.to_string().starts_with(word));
-            Some(((at.source, rank, &rule.failure), steps, *at, rule))
+            Some(((at.source, rule.scope.rank(), &rule.failure), steps, *at, rule))
         })
         .collect();
     globs.sort_by(|(a, a_steps, ..), (b, b_steps, ..)| (a, a_steps).cmp(&(b, b_steps)));
@@ -145,7 +144,7 @@ fn threshold(c: &mut Checker<'_>, node: &Node, types: &mut Vec<Named>) -> Option
         Some(Some(name))
     });
     let count = c.need(&f, "count").and_then(|node| c.whole(node, "count", COUNTS));
-    let window = c.need(&f, "within").and_then(|node| c.seconds(node, "within", 1..=YEAR));
+    let window = c.need(&f, "within").and_then(|node| c.seconds(node, "within", 1..=LONGEST_WINDOW));
     Some(ThresholdRule {
         scope: scope?,
         failure: failure?,

@@ -3,7 +3,7 @@
 //! In: facts, decision, occasion. Out: JSON with every value as it is; characters that could change how a
 //! reader sees the text around them are written as `\u` escapes. It knows no template.
 
-use super::view::{Occasion, in_window, origin_words};
+use super::view::{Occasion, in_window, shown};
 use super::{Decision, Evidence, RouteReason, State, TicketFacts};
 use crate::alert::AlertRecord;
 use crate::rules::model::{Center, Scope, ThresholdRule};
@@ -236,7 +236,7 @@ impl<'a> Threshold<'a> {
             failure: rule.failure.as_deref(),
             scope,
             of,
-            origin: origin_words(&rule.origin),
+            origin: shown(&rule.origin.to_string()),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::decide::{finding_words, location_words, outage_words};
 use super::times::{Times, between, span};
 use super::{Decision, Joined, Kind, TicketFacts};
 use crate::alert::AlertRecord;
-use crate::rules::model::{Origin, Scope, ThresholdRule};
+use crate::rules::model::{Scope, ThresholdRule};
 use crate::shown::Shown;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -275,12 +275,7 @@ pub fn threshold_words(rule: &ThresholdRule) -> String {
         Scope::Package(glob) => format!("of package {}", shown(glob)),
         Scope::Everywhere => "everywhere".to_owned(),
     };
-    format!("{how_often} for {failure} {scope} ({})", origin_words(&rule.origin))
-}
-
-/// `thresholds.yaml:7`; only the name where there is no line (`built in`).
-pub(super) fn origin_words(origin: &Origin) -> String {
-    if origin.line == 0 { shown(&origin.file) } else { shown(&origin.to_string()) }
+    format!("{how_often} for {failure} {scope} ({})", shown(&rule.origin.to_string()))
 }
 
 fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {

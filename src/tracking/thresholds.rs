@@ -5,8 +5,9 @@
 //! It does not know how alerts are counted.
 
 use super::{Choice, Subject};
+use crate::rules::glob;
 use crate::rules::model::{Origin, Scope, Seconds, ThresholdRule};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -23,8 +24,8 @@ pub struct Thresholds {
     last_resort: ThresholdRule,
 }
 
-/// Ranks below `everywhere`: device, building, server, region, package.
-const RANKS: usize = 5;
+/// Ranks that hold for a name.
+const RANKS: usize = Scope::NAMED;
 
 /// Best first: narrowest scope, a rule for this failure type before one for any, later before earlier.
 type Rank = (usize, bool, Reverse<usize>);
@@ -41,12 +42,12 @@ impl Thresholds {
             last_resort: last_resort(),
         };
         for (index, rule) in rules.iter().enumerate() {
+            let rank = rule.scope.rank();
             match &rule.scope {
-                Scope::Device(glob) => ready.add_glob(0, index, glob),
-                Scope::Building(name) => ready.add_literal(1, index, name),
-                Scope::Server(glob) => ready.add_glob(2, index, glob),
-                Scope::Region(name) => ready.add_literal(3, index, name),
-                Scope::Package(glob) => ready.add_glob(4, index, glob),
+                Scope::Device(glob) | Scope::Server(glob) | Scope::Package(glob) => {
+                    ready.add_glob(rank, index, glob);
+                }
+                Scope::Building(name) | Scope::Region(name) => ready.add_literal(rank, index, name),
                 Scope::Everywhere => ready.everywhere.push(index),
             }
         }
@@ -72,6 +73,7 @@ impl Thresholds {
 
     fn applicable(&self, subject: &Subject) -> Vec<Rank> {
         let mut found = Vec::new();
+        // In the order of `Scope::rank`.
         let names = [Some(subject.device), subject.building, subject.server, subject.region, subject.package];
         for (rank, name) in names.into_iter().enumerate() {
             let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
@@ -102,12 +104,9 @@ impl Thresholds {
     }
 
     fn add_glob(&mut self, rank: usize, index: usize, glob: &str) {
-        if !glob.contains(['*', '?', '[', '{', '\\']) {
-            return self.add_literal(rank, index, glob);
-        }
-        match GlobBuilder::new(glob).case_insensitive(true).build() {
-            Ok(compiled) => self.globs[rank].push((index, compiled.compile_matcher())),
-            Err(_) => self.add_literal(rank, index, glob),
+        match Some(glob).filter(|text| glob::is_glob(text)).and_then(glob::matcher) {
+            Some(matcher) => self.globs[rank].push((index, matcher)),
+            None => self.add_literal(rank, index, glob),
         }
     }
 }
