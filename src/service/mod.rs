@@ -17,6 +17,7 @@ use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// What one flush did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -74,11 +75,15 @@ impl Turn {
         let path = store.folder().join("flush.lock");
         let lock = |source| Error::Lock { path: path.clone(), source };
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(lock)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Turn { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(Error::AtWork { folder: store.folder().into() }),
-            Err(std::fs::TryLockError::Error(source)) => Err(Error::Lock { path, source }),
+        // A child that another thread is about to start holds the lock until its program begins.
+        for _ in 0..20 {
+            match file.try_lock() {
+                Ok(()) => return Ok(Turn { _file: file }),
+                Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+                Err(std::fs::TryLockError::Error(source)) => return Err(Error::Lock { path, source }),
+            }
         }
+        Err(Error::AtWork { folder: store.folder().into() })
     }
 }
 
