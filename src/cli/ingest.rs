@@ -51,14 +51,20 @@ pub struct Args {
     pub new_only: bool,
 }
 
-/// `ingest` alone: built without the other commands.
+// Built without the other commands; what `--help` says is the documentation of `Args`.
 #[derive(Debug, Parser)]
-#[command(name = "autoticket ingest", version, max_term_width = 100)]
+#[command(
+    name = "autoticket",
+    bin_name = "autoticket ingest",
+    about = "Take in error alerts: one mail on standard input, or files, folders, Maildirs and mbox files",
+    version,
+    max_term_width = 100
+)]
 struct Alone {
     #[command(flatten)]
-    globals: Globals,
-    #[command(flatten)]
     args: Args,
+    #[command(flatten)]
+    globals: Globals,
 }
 
 /// Entry of the mail pipeline.
