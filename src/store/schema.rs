@@ -5,8 +5,10 @@
 //! counting does not need; keys carry the day in front, so that a mail's neighbours are its contemporaries
 //! and a day is forgotten by one range.
 
+use super::{diagnoses, faults, locations, notices};
+
 /// Each step brings the database from version `index` to `index + 1` (`PRAGMA user_version`).
-pub(super) const LADDER: &[&str] = &[V1];
+pub(super) const LADDER: &[&str] = &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES];
 
 /// Version this program reads and writes.
 pub(super) const VERSION: i64 = LADDER.len() as i64;
