@@ -8,7 +8,8 @@
 use super::{diagnoses, faults, locations, notices};
 
 /// Each step brings the database from version `index` to `index + 1` (`PRAGMA user_version`).
-pub(super) const LADDER: &[&str] = &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES];
+pub(super) const LADDER: &[&str] =
+    &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES];
 
 /// Version this program reads and writes.
 pub(super) const VERSION: i64 = LADDER.len() as i64;
