@@ -158,14 +158,19 @@ impl Store {
         }
         let connection = connect(&path, OpenFlags::empty(), access)?;
         let store = Store { connection, folder: folder.to_path_buf(), install };
-        store.check_version(&path, access)?;
-        let found: String = store
+        // Under one lock; an upgrade needs its own.
+        store.connection.execute_batch("BEGIN").doing("begin")?;
+        let found = store.version(&path)?;
+        let owner: String = store
             .connection
-            .prepare_cached("SELECT value FROM meta WHERE key = 'install'")
-            .and_then(|mut s| s.query_row([], |r| r.get(0)))
+            .query_row("SELECT value FROM meta WHERE key = 'install'", [], |r| r.get(0))
             .doing("read the install id")?;
-        if found != store.install {
-            return Err(Error::ForeignInstall { path, found, expected: store.install.clone() });
+        if owner != store.install {
+            return Err(Error::ForeignInstall { path, found: owner, expected: store.install.clone() });
+        }
+        store.connection.execute_batch("COMMIT").doing("end reading")?;
+        if found < schema::VERSION && matches!(access, Access::Write | Access::WriteMany) {
+            store.climb()?;
         }
         Ok(store)
     }
@@ -208,7 +213,8 @@ impl Store {
         Ok(Store { connection, folder: folder.to_path_buf(), install: install.to_owned() })
     }
 
-    fn check_version(&self, path: &Path, access: Access) -> Result<(), Error> {
+    /// Version of the database, if this program knows it.
+    fn version(&self, path: &Path) -> Result<i64, Error> {
         let found: i64 = self
             .connection
             .pragma_query_value(None, "user_version", |r| r.get(0))
@@ -222,10 +228,7 @@ impl Store {
                 text: format!("{} is no database of ours", path.display()),
             });
         }
-        if found < schema::VERSION && matches!(access, Access::Write | Access::WriteMany) {
-            self.climb()?;
-        }
-        Ok(())
+        Ok(found)
     }
 
     /// Brings an older database up to this version: all or nothing.
