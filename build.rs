@@ -3,6 +3,8 @@
 //! A process per mail pays for each stretch of the file it touches. Only release builds are laid out; a linker
 //! script that adds to the default one (`INSERT`) is understood by lld and by GNU ld.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "so a build script and cargo talk")]
+
 fn main() {
     println!("cargo::rerun-if-changed=.cargo/hot.ld");
     println!("cargo::rerun-if-changed=build.rs");

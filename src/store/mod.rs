@@ -49,7 +49,7 @@ pub use tracking::{DeviceRow, ThresholdRow, TrackingRow};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -169,8 +169,11 @@ impl Store {
             return Err(Error::ForeignInstall { path, found: owner, expected: store.install.clone() });
         }
         store.connection.execute_batch("COMMIT").doing("end reading")?;
-        if found < schema::VERSION && matches!(access, Access::Write | Access::WriteMany) {
-            store.climb()?;
+        match access {
+            _ if found == schema::VERSION => {}
+            Access::Write | Access::WriteMany => store.climb()?,
+            // An upgrade is durable, whoever finds that it is due.
+            Access::Read | Access::Rehearse => Store::open(folder, Access::Write)?.close()?,
         }
         Ok(store)
     }
@@ -328,7 +331,7 @@ pub struct Tx<'a> {
     pending: RefCell<tracking::Pending>,
     /// The block stored last, which mails of one stretch share.
     block: RefCell<Option<(Arc<[u8]>, i64)>>,
-    devices: RefCell<HashMap<String, DeviceFacts>>,
+    devices: RefCell<BTreeMap<String, devices::Known>>,
 }
 
 /// Next ids; 0: not asked yet.
@@ -341,6 +344,7 @@ struct Ids {
 impl Tx<'_> {
     /// The instant of commitment.
     pub fn commit(mut self) -> Result<(), Error> {
+        self.write_devices()?;
         self.write_tracking()?;
         self.open = false;
         let done = self.store.connection.execute_batch("COMMIT");
