@@ -79,7 +79,7 @@ fn recipients(c: &mut Checker<'_>, node: &Node) -> Option<Vec<String>> {
 }
 
 /// The form of an IANA zone name.
-fn zone(c: &mut Checker<'_>, node: &Node) -> Option<String> {
+pub(super) fn zone(c: &mut Checker<'_>, node: &Node) -> Option<String> {
     let zone = c.text(node, "zone")?;
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -4,7 +4,7 @@
 //! the two places only fails a test.
 
 use super::reader::Keys;
-use super::{centers, format, gates, samples, settings, thresholds};
+use super::{centers, format, gates, outages, samples, settings, thresholds};
 
 /// The tables, file by file.
 pub const KEYS: &[&Keys] = &[
@@ -26,6 +26,7 @@ pub const KEYS: &[&Keys] = &[
     &settings::SENDMAIL,
     &settings::TICKETS,
     &settings::KEEP,
+    &outages::OUTAGES,
     &thresholds::TOP,
     &thresholds::THRESHOLD,
     &centers::TOP,
@@ -41,6 +42,8 @@ pub const KEYS: &[&Keys] = &[
     &format::TAKE,
     &format::FAILURE,
     &format::CASE,
+    &outages::FILE,
+    &outages::NOTICE,
     &samples::TOP,
     &samples::SAMPLE,
     &samples::EXPECT,

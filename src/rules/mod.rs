@@ -16,6 +16,7 @@ mod keys;
 mod layers;
 mod mistake;
 pub mod model;
+pub mod outages;
 mod overlap;
 mod pattern;
 mod reader;
@@ -24,7 +25,7 @@ mod settings;
 mod thresholds;
 mod whole;
 mod words;
-mod yaml;
+pub mod yaml;
 
 pub use embedded::{base_files, embedded, embedded_digest, embedded_samples};
 pub use keys::KEYS;

@@ -63,6 +63,18 @@ pub struct Settings {
     pub maildirs: Vec<String>,
     /// How often `run` looks for due work.
     pub interval: Seconds,
+    pub outages: OutageRules,
+}
+
+/// Where outage notices are read from, besides the folder `outages`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OutageRules {
+    /// Paths; relative to the rules folder.
+    pub files: Vec<String>,
+    /// A file unchanged for longer is told as stale.
+    pub stale_after: Seconds,
+    /// IANA zone of times without one.
+    pub zone: String,
 }
 
 /// Who we are in the tickets we write.

@@ -17,7 +17,7 @@ macro_rules! keys {
 }
 
 keys!(TOP, "",
-    "identity" "state" "gates" "lists" "efforts" "time" "delivery" "tickets" "keep" "maildirs" "interval");
+    "identity" "state" "gates" "lists" "efforts" "time" "delivery" "tickets" "keep" "maildirs" "interval" "outages");
 keys!(IDENTITY, "identity", "domain" "from" "reply_to" "authserv_id");
 keys!(LISTS, "lists", "domains" "nodes");
 keys!(LIST, "lists.*", "file" "command" "every");
@@ -49,6 +49,7 @@ pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
     let keep = c.section(top, "keep", &KEEP).and_then(|f| keep(c, &f));
     let maildirs = c.need(top, "maildirs").and_then(|node| c.texts_or_none(node, "maildirs"));
     let interval = duration(c, top, "interval", 1, 86_400);
+    let outages = super::outages::read(c, top);
     Some(Settings {
         identity: identity?,
         state: state?,
@@ -60,6 +61,7 @@ pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
         keep: keep?,
         maildirs: maildirs?,
         interval: interval?,
+        outages: outages?,
     })
 }
 
@@ -88,7 +90,13 @@ pub(super) fn optional(c: &mut Checker<'_>, f: &Fields<'_>, key: &str) -> Option
     f.get(key).map_or(Some(None), |node| c.text(node, key).map(Some))
 }
 
-fn duration(c: &mut Checker<'_>, f: &Fields<'_>, key: &str, least: i64, most: i64) -> Option<Seconds> {
+pub(super) fn duration(
+    c: &mut Checker<'_>,
+    f: &Fields<'_>,
+    key: &str,
+    least: i64,
+    most: i64,
+) -> Option<Seconds> {
     let node = c.need(f, key)?;
     c.seconds(node, key, least..=most)
 }

@@ -7,7 +7,6 @@ use super::view::threshold_words;
 use super::{Decision, State, TicketFacts, route};
 use crate::diagnosis::Finding;
 use crate::location::Verification;
-use crate::outage::Expectation;
 use crate::rules::model::Centers;
 use crate::shown::Shown;
 
@@ -17,7 +16,7 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
     let route = route(&facts.crossing, centers);
     let mut reasons = vec![
         format!("threshold met: {}", threshold_words(&facts.choice.winner)),
-        format!("outage notices: {}", outage_words(facts.evidence.outage)),
+        format!("outage notices: {}", facts.evidence.outage.words()),
         format!("diagnostics: {}", finding_words(facts.evidence.finding)),
         format!("location records: {}", location_words(facts.evidence.location)),
         format!("maintenance center {}: {}", Shown::new(&route.center.name), Shown::new(&route.why.words())),
@@ -27,12 +26,6 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
     }
     reasons.push("queued: nothing speaks against the ticket".to_owned());
     Decision { state: State::Queued, route, reasons }
-}
-
-pub(super) fn outage_words(outage: Expectation) -> &'static str {
-    match outage {
-        Expectation::NotAsked => "not asked",
-    }
 }
 
 pub(super) fn finding_words(finding: Finding) -> &'static str {

@@ -3,7 +3,7 @@
 //! In: facts, decision, what joined. Out: a [`View`], whose texts all passed [`Shown`] and a length bound,
 //! so that no template can be made to emit what an attacker wrote. It knows no template and no mail.
 
-use super::decide::{finding_words, location_words, outage_words};
+use super::decide::{finding_words, location_words};
 use super::times::{Times, between, span};
 use super::{Decision, Joined, Kind, TicketFacts};
 use crate::alert::AlertRecord;
@@ -100,7 +100,7 @@ pub struct AlertView {
 #[derive(Debug, Clone, Serialize)]
 pub struct EvidenceView {
     pub question: &'static str,
-    pub answer: &'static str,
+    pub answer: String,
 }
 
 /// The maintenance center.
@@ -280,9 +280,12 @@ pub fn threshold_words(rule: &ThresholdRule) -> String {
 
 fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
     vec![
-        EvidenceView { question: "Outage notices", answer: outage_words(facts.evidence.outage) },
-        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding) },
-        EvidenceView { question: "Location records", answer: location_words(facts.evidence.location) },
+        EvidenceView { question: "Outage notices", answer: facts.evidence.outage.words() },
+        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding).to_owned() },
+        EvidenceView {
+            question: "Location records",
+            answer: location_words(facts.evidence.location).to_owned(),
+        },
     ]
 }
 
