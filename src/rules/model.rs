@@ -67,7 +67,7 @@ pub struct Settings {
 }
 
 /// Where outage notices are read from, besides the folder `outages`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
 pub struct OutageRules {
     /// Paths; relative to the rules folder.
     pub files: Vec<String>,

@@ -5,6 +5,7 @@
 //! decisions are asked of `ticket`, transmissions of `delivery`, and each step is committed before the next.
 
 pub mod endings;
+pub mod outages;
 pub mod outbox;
 #[cfg(test)]
 mod tests;

@@ -42,6 +42,7 @@ pub use devices::DeviceFacts;
 pub use failed::{FailedFilter, FailedRow};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use mails::{Copies, MailRow, NewMail, Twin};
+pub use notices::{NewNoticeFile, NoticeFile, NoticeRow};
 pub use outbox::{OutboxRow, OutboxState};
 pub use raw::{Packed, RawPlace, RawReader, pack};
 pub use tickets::{NewTicket, TicketBrief, TicketRow};
