@@ -61,6 +61,9 @@ _autoticket() {
             autoticket,nodes)
                 cmd="autoticket__subcmd__nodes"
                 ;;
+            autoticket,outage)
+                cmd="autoticket__subcmd__outage"
+                ;;
             autoticket,repaired)
                 cmd="autoticket__subcmd__repaired"
                 ;;
@@ -208,6 +211,9 @@ _autoticket() {
             autoticket__subcmd__help,nodes)
                 cmd="autoticket__subcmd__help__subcmd__nodes"
                 ;;
+            autoticket__subcmd__help,outage)
+                cmd="autoticket__subcmd__help__subcmd__outage"
+                ;;
             autoticket__subcmd__help,repaired)
                 cmd="autoticket__subcmd__help__subcmd__repaired"
                 ;;
@@ -276,6 +282,18 @@ _autoticket() {
                 ;;
             autoticket__subcmd__help__subcmd__nodes,misses)
                 cmd="autoticket__subcmd__help__subcmd__nodes__subcmd__misses"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,add)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__add"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,check)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__check"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,list)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__list"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,remove)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__remove"
                 ;;
             autoticket__subcmd__help__subcmd__rules,check)
                 cmd="autoticket__subcmd__help__subcmd__rules__subcmd__check"
@@ -370,6 +388,36 @@ _autoticket() {
             autoticket__subcmd__nodes__subcmd__help,misses)
                 cmd="autoticket__subcmd__nodes__subcmd__help__subcmd__misses"
                 ;;
+            autoticket__subcmd__outage,add)
+                cmd="autoticket__subcmd__outage__subcmd__add"
+                ;;
+            autoticket__subcmd__outage,check)
+                cmd="autoticket__subcmd__outage__subcmd__check"
+                ;;
+            autoticket__subcmd__outage,help)
+                cmd="autoticket__subcmd__outage__subcmd__help"
+                ;;
+            autoticket__subcmd__outage,list)
+                cmd="autoticket__subcmd__outage__subcmd__list"
+                ;;
+            autoticket__subcmd__outage,remove)
+                cmd="autoticket__subcmd__outage__subcmd__remove"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,add)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__add"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,check)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__check"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,help)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__help"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,list)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__list"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,remove)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__remove"
+                ;;
             autoticket__subcmd__rules,check)
                 cmd="autoticket__subcmd__rules__subcmd__check"
                 ;;
@@ -461,7 +509,7 @@ _autoticket() {
 
     case "${cmd}" in
         autoticket)
-            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help"
+            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1281,7 +1329,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help)
-            opts="init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help"
+            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1729,6 +1777,76 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help__subcmd__nodes__subcmd__misses)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage)
+            opts="add list remove check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2514,6 +2632,296 @@ _autoticket() {
             ;;
         autoticket__subcmd__nodes__subcmd__misses)
             opts="-h -V --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage)
+            opts="-h -V --rules --state --now --json --help --version add list remove check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__add)
+            opts="-h -V --device --mac --ip --glob --building --server --region --package --from --until --duration --rrule --zone --reason --author --expires --id --drop --dry-run --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --glob)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --building)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --package)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rrule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --zone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --author)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__check)
+            opts="-h -V --device --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help)
+            opts="add list remove check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__list)
+            opts="-h -V --holding --limit --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__remove)
+            opts="-h -V --dry-run --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -23,14 +23,14 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("mail", &[]),
     ("alert", &["mail", "rules", "shown"]),
     ("tracking", &["rules"]),
-    ("outage", &[]),
+    ("outage", &["alert", "rules", "shown"]),
     ("diagnosis", &[]),
     ("location", &[]),
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
-    ("store", &["alert", "mail", "rules", "ticket", "tracking"]),
+    ("store", &["alert", "mail", "outage", "rules", "ticket", "tracking"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
-    ("service", &["alert", "delivery", "rules", "store", "ticket", "tracking"]),
+    ("service", &["alert", "delivery", "outage", "rules", "shown", "store", "ticket", "tracking"]),
 ];
 
 /// Rooms without file, clock, network, environment, database, program or thread.

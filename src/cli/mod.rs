@@ -19,6 +19,7 @@ mod list_file;
 mod lists;
 mod mail;
 mod man;
+mod outage;
 mod repaired;
 mod rules;
 mod rules_folder;
@@ -64,6 +65,7 @@ enum Command {
     Alert(alert::Args),
     Ticket(ticket::Args),
     Threshold(threshold::Args),
+    Outage(outage::Args),
     Device(device::Args),
     Nodes(lists::NodesArgs),
     Domains(lists::DomainsArgs),
@@ -119,6 +121,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Alert(args) => alert::run(&globals, args),
         Command::Ticket(args) => ticket::run(&globals, args),
         Command::Threshold(args) => threshold::run(&globals, args),
+        Command::Outage(args) => outage::run(&globals, args),
         Command::Device(args) => device::run(&globals, args),
         Command::Nodes(args) => lists::run_nodes(&globals, args),
         Command::Domains(args) => lists::run_domains(&globals, args),

@@ -22,6 +22,7 @@ mod recurrence;
 /// Rows of a CSV file.
 mod rows;
 mod rule;
+mod rule_text;
 #[cfg(test)]
 mod tests;
 /// One notice out of texts, whatever file they stood in.

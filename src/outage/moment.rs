@@ -38,7 +38,8 @@ pub fn moment(text: &str) -> Result<Moment, String> {
         let utc = jiff::tz::Offset::UTC.to_timestamp(time).map_err(|_| wrong())?;
         return Ok(Moment::Fixed(utc));
     }
-    text.replacen(' ', "T", 1).parse().map(Moment::Fixed).map_err(|_| wrong())
+    let at: Timestamp = text.replacen(' ', "T", 1).parse().map_err(|_| wrong())?;
+    Timestamp::from_second(at.as_second()).map(Moment::Fixed).map_err(|_| wrong())
 }
 
 /// `20260315`.
