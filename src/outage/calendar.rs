@@ -349,7 +349,11 @@ impl Reader<'_> {
                 }
                 return Err(self.wrong(property, "is none of ours"));
             };
-            for text in property.texts() {
+            // No device has a comma in its name; buildings and globs may.
+            let plain = matches!(kind, TargetKind::Device | TargetKind::Mac | TargetKind::Ip);
+            let whole = property.text();
+            let texts = if plain { whole.split(',').map(str::to_owned).collect() } else { property.texts() };
+            for text in texts {
                 targets.extend(Target::read(kind, &text).map_err(|what| self.wrong(property, what))?);
             }
         }
@@ -366,8 +370,8 @@ impl Reader<'_> {
             return Ok(targets);
         }
         for property in event.all("LOCATION") {
-            let texts = property.texts();
-            for text in texts.iter().flat_map(|text| text.split([';', '\n'])).map(str::trim) {
+            // Writers escape the commas of a single text.
+            for text in property.text().split([',', ';', '\n']).map(str::trim) {
                 if text.is_empty() {
                     continue;
                 }

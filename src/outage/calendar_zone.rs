@@ -70,7 +70,7 @@ fn own(component: &Component) -> Result<Zone, String> {
         }
     }
     let rule = match (latest.get("STANDARD"), latest.get("DAYLIGHT")) {
-        (Some(only), None) | (None, Some(only)) => Some(format!("<Z>{}", posix_offset(only.offset))),
+        (Some(only), None) | (None, Some(only)) => Some(format!("<OWN>{}", posix_offset(only.offset))),
         (Some(standard), Some(daylight)) => match (change(standard), change(daylight)) {
             (Some(to_standard), Some(to_daylight)) => Some(format!(
                 "<STD>{}<DST>{},{to_daylight},{to_standard}",
@@ -80,7 +80,7 @@ fn own(component: &Component) -> Result<Zone, String> {
             // Daylight saving was given up: the part that began last holds.
             _ if standard.rule.is_none() && daylight.rule.is_none() => {
                 let last = if standard.begins >= daylight.begins { standard } else { daylight };
-                Some(format!("<Z>{}", posix_offset(last.offset)))
+                Some(format!("<OWN>{}", posix_offset(last.offset)))
             }
             _ => None,
         },

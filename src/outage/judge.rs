@@ -57,7 +57,7 @@ impl Subject<'_> {
             TargetKind::Device | TargetKind::Server => {
                 names.iter().any(|name| name::same(name, &target.name))
             }
-            _ => names.contains(&target.name),
+            kind => names.contains(&key(kind, &target.name)),
         }
     }
 }
@@ -90,7 +90,7 @@ pub fn kept_under(notice: &Notice) -> Vec<(TargetKind, String)> {
         if matches!(target.kind, TargetKind::Device | TargetKind::Server) {
             keys.push((target.kind, name::host(&target.name)));
         }
-        keys.push((target.kind, target.name.clone()));
+        keys.push((target.kind, key(target.kind, &target.name)));
     }
     keys.sort_unstable();
     keys.dedup();

@@ -61,7 +61,7 @@ impl TargetKind {
     }
 }
 
-/// One thing a notice names, in the form in which it is looked up.
+/// One thing a notice names: names and addresses in their normal form, the rest as written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {
     pub kind: TargetKind,
@@ -115,7 +115,8 @@ impl Target {
             }
             TargetKind::Device | TargetKind::Glob => globbed(TargetKind::Glob),
             TargetKind::Server | TargetKind::Package if glob::is_glob(text) => globbed(kind),
-            _ => one(kind, key(kind, text)),
+            TargetKind::Server => one(kind, name::normal(text)),
+            _ => one(kind, text.split_whitespace().collect::<Vec<_>>().join(" ")),
         }
     }
 

@@ -31,6 +31,7 @@ pub struct Stretch {
 
 /// How long each occurrence is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lasts {
     /// Seconds of the wall clock, from its start to its end.
     Wall(i64),

@@ -1,5 +1,7 @@
 //! Claims over the whole room: recurrences against another's table, files of each kind, who is meant.
 
+mod calendar;
+
 use super::judge::kept_under;
 use super::moment::civil;
 use super::read::{Kind, Read, read};
@@ -265,7 +267,7 @@ fn kinds_of_things_are_all_meant_and_names_of_one_kind_are_alternatives() {
         let subject = Subject { building, package, ..Subject::default() };
         winner(&subject, std::slice::from_ref(&notice), "2026-03-02T00:00:00Z")
     };
-    assert_eq!(of(Some("b3"), Some("Office-12")), "r open (building b3 and package office-*)");
+    assert_eq!(of(Some("b3"), Some("Office-12")), "r open (building B3 and package office-*)");
     assert_eq!(of(Some("b3"), Some("jre")), "no outage is posted");
     assert_eq!(of(Some("b4"), Some("office-12")), "no outage is posted");
     assert_eq!(of(Some("b3"), None), "no outage is posted");
@@ -288,7 +290,7 @@ fn the_narrowest_counts_then_the_one_that_ends_last_and_adjoining_ones_make_the_
         "short 2026-03-01T10:00:00Z (device n)"
     );
     assert_eq!(winner(&subject, &[building, short], now), "short 2026-03-04T00:00:00Z (device n)");
-    assert_eq!(winner(&subject, &[next, dropped], now), "dropped 2026-03-21T00:00:00Z (region east)");
+    assert_eq!(winner(&subject, &[next, dropped], now), "dropped 2026-03-21T00:00:00Z (region East)");
 }
 
 #[test]
