@@ -60,6 +60,7 @@ pub fn rules(formats: Vec<FormatRule>) -> RuleSet {
             keep: Keep { raw: Seconds(0), records: Seconds(0) },
             maildirs: vec![],
             interval: Seconds(60),
+            diagnosis: Default::default(),
         },
         gates: Gates {
             authentication: AuthenticationGate {

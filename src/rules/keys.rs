@@ -4,7 +4,7 @@
 //! the two places only fails a test.
 
 use super::reader::Keys;
-use super::{centers, format, gates, samples, settings, thresholds};
+use super::{centers, findings, format, gates, samples, settings, thresholds};
 
 /// The tables, file by file.
 pub const KEYS: &[&Keys] = &[
@@ -26,6 +26,8 @@ pub const KEYS: &[&Keys] = &[
     &settings::SENDMAIL,
     &settings::TICKETS,
     &settings::KEEP,
+    &findings::DIAGNOSIS,
+    &findings::FINDING,
     &thresholds::TOP,
     &thresholds::THRESHOLD,
     &centers::TOP,

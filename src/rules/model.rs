@@ -63,6 +63,8 @@ pub struct Settings {
     pub maildirs: Vec<String>,
     /// How often `run` looks for due work.
     pub interval: Seconds,
+    /// How diagnostics are taken, and what becomes of a finding.
+    pub diagnosis: super::findings::DiagnosisRules,
 }
 
 /// Who we are in the tickets we write.

@@ -5,7 +5,7 @@
 
 use super::view::threshold_words;
 use super::{Decision, State, TicketFacts, route};
-use crate::diagnosis::Finding;
+use crate::diagnosis::Diagnostics;
 use crate::location::Verification;
 use crate::outage::Expectation;
 use crate::rules::model::Centers;
@@ -18,7 +18,7 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
     let mut reasons = vec![
         format!("threshold met: {}", threshold_words(&facts.choice.winner)),
         format!("outage notices: {}", outage_words(facts.evidence.outage)),
-        format!("diagnostics: {}", finding_words(facts.evidence.finding)),
+        format!("diagnostics: {}", Shown::new(&finding_words(&facts.evidence.finding))),
         format!("location records: {}", location_words(facts.evidence.location)),
         format!("maintenance center {}: {}", Shown::new(&route.center.name), Shown::new(&route.why.words())),
     ];
@@ -35,10 +35,8 @@ pub(super) fn outage_words(outage: Expectation) -> &'static str {
     }
 }
 
-pub(super) fn finding_words(finding: Finding) -> &'static str {
-    match finding {
-        Finding::NotAsked => "not asked",
-    }
+pub(super) fn finding_words(finding: &Diagnostics) -> String {
+    finding.summary()
 }
 
 pub(super) fn location_words(location: Verification) -> &'static str {

@@ -125,6 +125,7 @@ pub(super) fn rules() -> RuleSet {
             keep: Keep { raw: Seconds(1), records: Seconds(1) },
             maildirs: vec![],
             interval: Seconds(60),
+            diagnosis: Default::default(),
         },
         gates: Gates {
             authentication: AuthenticationGate { enabled: false, methods: vec![], origin: Origin::default() },

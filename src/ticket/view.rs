@@ -100,7 +100,7 @@ pub struct AlertView {
 #[derive(Debug, Clone, Serialize)]
 pub struct EvidenceView {
     pub question: &'static str,
-    pub answer: &'static str,
+    pub answer: String,
 }
 
 /// The maintenance center.
@@ -280,9 +280,12 @@ pub fn threshold_words(rule: &ThresholdRule) -> String {
 
 fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
     vec![
-        EvidenceView { question: "Outage notices", answer: outage_words(facts.evidence.outage) },
-        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding) },
-        EvidenceView { question: "Location records", answer: location_words(facts.evidence.location) },
+        EvidenceView { question: "Outage notices", answer: outage_words(facts.evidence.outage).to_owned() },
+        EvidenceView { question: "Diagnostics", answer: shown(&finding_words(&facts.evidence.finding)) },
+        EvidenceView {
+            question: "Location records",
+            answer: location_words(facts.evidence.location).to_owned(),
+        },
     ]
 }
 
