@@ -287,6 +287,8 @@ pub struct Seen<'a> {
     pub hops: &'a [Hop],
     /// The last router on the way when its network was last reached.
     pub last_router: Option<IpAddr>,
+    /// A router that refused a request into its network.
+    pub refuser: Option<IpAddr>,
 }
 
 /// The finding of what was seen; see the head of this file.
@@ -322,6 +324,6 @@ pub fn last_answering(seen: &Seen<'_>) -> Option<IpAddr> {
         return Some(seen.address);
     }
     let hop = seen.hops.iter().rev().filter_map(|hop| hop.address).find(|a| *a != seen.address);
-    let refusing = seen.refusal.and_then(|refusal| refusal.by);
-    seen.neighbour.or(hop).or(refusing)
+    let own = seen.refusal.and_then(|refusal| refusal.by);
+    seen.neighbour.or(own).or(seen.refuser).or(hop)
 }

@@ -62,7 +62,7 @@ impl Limits {
     pub fn of(rules: &DiagnosisRules, now: Timestamp) -> Self {
         let seconds = |s: crate::rules::model::Seconds| Duration::from_secs(u64::try_from(s.0).unwrap_or(0));
         Limits {
-            now,
+            now: Timestamp::from_second(now.as_second()).unwrap_or(now),
             whole: seconds(rules.limit),
             names: seconds(rules.names),
             timeout: seconds(rules.timeout),
@@ -111,6 +111,8 @@ struct Way {
     inherited: bool,
     failed: Option<NotRun>,
     last_router: Option<IpAddr>,
+    /// A router that refused a request into it.
+    refuser: Option<IpAddr>,
 }
 
 /// Asks after all targets; see the head of this file. Never longer than `limits.whole`, but for what ends at once.
@@ -131,6 +133,9 @@ pub fn diagnose(targets: &[Target], limits: &Limits, shared: &mut dyn Shared) ->
         ways = networks(&wanted, &pinged);
         ask_gateways(&mut ways, limits, end, &mut pinged);
         trace_all(&mut ways, limits, end, began, shared, &mut trouble);
+    }
+    for way in ways.values_mut() {
+        way.refuser = refuser(way, &pinged);
     }
     let mut fresh = Vec::new();
     let mut reports = Vec::new();
@@ -299,6 +304,15 @@ fn networks(addresses: &[IpAddr], pinged: &HashMap<IpAddr, Pinged>) -> BTreeMap<
     ways
 }
 
+/// Who refused on the way to a network's addresses: the same for all of them, as routers refuse only some.
+fn refuser(way: &Way, pinged: &HashMap<IpAddr, Pinged>) -> Option<IpAddr> {
+    let traced = way.trace.as_ref().and_then(|trace| trace.refusal);
+    let gateways = way.targets.first().map(|a| path::gateways(*a)).unwrap_or_default();
+    let asked = way.targets.iter().chain(&gateways);
+    let said = asked.filter_map(|a| pinged.get(a)?.replies.as_ref().ok()?.refusal);
+    said.chain(traced).filter_map(|refusal| refusal.by).find(|by| !way.targets.contains(by))
+}
+
 /// Where a whole network is silent, asks where its gateways stand: if one answers, the way is whole.
 #[expect(clippy::disallowed_methods, reason = "an edge: it waits")]
 fn ask_gateways(
@@ -403,7 +417,7 @@ fn trace_all(
     }
     for way in ways.values_mut().filter(|way| way.trace.is_none() && way.failed.is_none()) {
         let Some(address) = way.targets.first() else { continue };
-        way.trace = tried(shared.nearest(*address, since), trouble).flatten();
+        way.trace = tried(shared.nearest(*address, way.answers.is_some(), since), trouble).flatten();
         way.inherited = way.trace.is_some();
     }
 }
@@ -479,15 +493,21 @@ fn report(
     let ping = Ping::of(limits.count, &replies.times);
     let own_trace = way.and_then(|way| way.trace.as_ref()).filter(|trace| trace.target == address);
     let neighbour = way.and_then(|way| way.answers).filter(|answers| *answers != address);
+    // The route into another network is evidence only of a common silence.
+    let telling = way.and_then(|way| way.trace.as_ref()).is_some_and(|trace| {
+        path::network(trace.target) == path::network(address)
+            || (!trace.reached && path::is_near(trace.target, address))
+    });
     let seen = Seen {
         address,
         ping: &ping,
         refusal: replies.refusal.or_else(|| own_trace.and_then(|trace| trace.refusal)),
         neighbour,
         on_link: way.is_some_and(|way| way.on_link),
-        traced: way.is_some_and(|way| way.trace.is_some()),
-        hops: &report.hops,
+        traced: telling,
+        hops: if telling { &report.hops } else { &[] },
         last_router: way.and_then(|way| way.last_router),
+        refuser: way.and_then(|way| way.refuser),
     };
     (report.finding, report.reason) = judge(&seen);
     report.last_answering = last_answering(&seen);

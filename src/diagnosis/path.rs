@@ -51,6 +51,12 @@ pub fn nearness(a: IpAddr, b: IpAddr) -> u32 {
     }
 }
 
+/// Whether two addresses are near enough for the silence behind one to say something of the other: the same /16,
+/// for IPv6 the same /48, as sites are numbered.
+pub fn is_near(a: IpAddr, b: IpAddr) -> bool {
+    nearness(a, b) >= if a.is_ipv4() { 16 } else { 48 }
+}
+
 /// Whether an address can be that of one computer to ask: not unspecified, multicast or broadcast.
 pub fn is_one_computer(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4.octets()[0] == 0);

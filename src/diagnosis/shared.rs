@@ -56,8 +56,9 @@ pub trait Shared {
     fn traced(&mut self, network: &str, trace: Option<&Trace>, now: i64) -> Result<(), SharedError>;
     /// The last router of a network when it was last reached.
     fn last_router(&mut self, network: &str) -> Result<Option<IpAddr>, SharedError>;
-    /// Of all traces since `since`, the one to the address nearest to this one.
-    fn nearest(&mut self, address: IpAddr, since: i64) -> Result<Option<Trace>, SharedError>;
+    /// Of all traces since `since`, the one to the address nearest to this one; those first that reached their
+    /// target where `answers`, else those that did not.
+    fn nearest(&mut self, address: IpAddr, answers: bool, since: i64) -> Result<Option<Trace>, SharedError>;
 }
 
 /// Shared with nobody.
@@ -108,15 +109,21 @@ impl Shared for Alone {
         Ok(self.last_routers.get(network).copied())
     }
 
-    fn nearest(&mut self, address: IpAddr, since: i64) -> Result<Option<Trace>, SharedError> {
+    fn nearest(&mut self, address: IpAddr, answers: bool, since: i64) -> Result<Option<Trace>, SharedError> {
         let traces = self.paths.values().filter(|(at, _)| *at >= since).filter_map(|(_, t)| t.as_ref());
-        Ok(nearest(address, traces).cloned())
+        Ok(nearest(address, answers, traces).cloned())
     }
 }
 
-/// The trace to the address nearest to this one, of the same family and with a hop that answered.
-pub fn nearest<'t>(address: IpAddr, traces: impl Iterator<Item = &'t Trace>) -> Option<&'t Trace> {
+/// The trace to the address nearest to this one, of the same family and with a hop that answered; one that
+/// agrees with `answers` and is near goes before all others.
+pub fn nearest<'t>(
+    address: IpAddr,
+    answers: bool,
+    traces: impl Iterator<Item = &'t Trace>,
+) -> Option<&'t Trace> {
+    let near = |t: &Trace| path::is_near(address, t.target);
     traces
         .filter(|t| t.target.is_ipv4() == address.is_ipv4() && t.hops.iter().any(|hop| hop.address.is_some()))
-        .max_by_key(|trace| (path::nearness(address, trace.target), trace.at))
+        .max_by_key(|t| (t.reached == answers && near(t), path::nearness(address, t.target), t.at))
 }

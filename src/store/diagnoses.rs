@@ -145,7 +145,7 @@ impl Shared for SharedDiagnoses<'_> {
         Ok(text.and_then(|text| text.parse().ok()))
     }
 
-    fn nearest(&mut self, address: IpAddr, since: i64) -> Result<Option<Trace>, SharedError> {
+    fn nearest(&mut self, address: IpAddr, answers: bool, since: i64) -> Result<Option<Trace>, SharedError> {
         let texts: Vec<String> = self
             .0
             .connection
@@ -156,7 +156,7 @@ impl Shared for SharedDiagnoses<'_> {
             .doing("read paths")?;
         let traces =
             texts.iter().map(|text| from_json("trace", text)).collect::<Result<Vec<Trace>, Error>>()?;
-        Ok(diagnosis::nearest(address, traces.iter()).cloned())
+        Ok(diagnosis::nearest(address, answers, traces.iter()).cloned())
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
         assert!(matches!(two.turn(&asked(b, now + 150, true)).expect("a turn"), Turn::Wait(1..1001)));
         assert_eq!(two.turn(&asked(b, now + 1150, true)).expect("a turn"), Turn::Go);
         assert_eq!(two.last_router(a).expect("read"), Some("10.9.1.1".parse().expect("an address")));
-        let nearest = two.nearest("10.0.2.9".parse().expect("an address"), now).expect("read");
+        let nearest = two.nearest("10.0.2.9".parse().expect("an address"), true, now).expect("read");
         assert_eq!(nearest, Some(found));
     }
 
