@@ -147,6 +147,9 @@ fn local_refusal(line: &str) -> Option<RefusalKind> {
         Some(RefusalKind::HostUnreachable)
     } else if said(": Invalid argument") {
         Some(RefusalKind::BlackHole)
+    } else if line.contains("Do you want to ping broadcast?") {
+        // What iputils makes of EACCES.
+        Some(RefusalKind::Prohibited)
     } else if said(": Permission denied") && (line.contains("connect") || line.contains("send")) {
         Some(RefusalKind::Prohibited)
     } else {

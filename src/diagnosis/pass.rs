@@ -81,7 +81,7 @@ const TRACEROUTE: Duration = Duration::from_millis(5500);
 /// Left at the end of a pass for what is not yet said.
 const MARGIN: Duration = Duration::from_millis(300);
 /// System tools that run at once.
-const TOOLS: usize = 32;
+const TOOLS: usize = 12;
 
 /// What is known of a target while the pass goes on.
 struct Case {
@@ -287,7 +287,6 @@ fn answered(pinged: &HashMap<IpAddr, Pinged>, address: IpAddr) -> bool {
 }
 
 /// The networks of all addresses that could be asked.
-#[expect(clippy::disallowed_methods, reason = "an edge: the kernel's routing table")]
 fn networks(addresses: &[IpAddr], pinged: &HashMap<IpAddr, Pinged>) -> BTreeMap<String, Way> {
     let table = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let (v4, v6) = (table("/proc/net/route"), table("/proc/net/ipv6_route"));

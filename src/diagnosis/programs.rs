@@ -33,18 +33,16 @@ pub(super) fn ping(
 ) -> (Tool, Result<Replies, NotRun>) {
     let Some(program) = find(folders, "ping") else { return missing("ping") };
     let wait = timeout.as_secs().max(1);
-    let whole = wait + u64::from(count);
     let argv = [
         if address.is_ipv4() { "-4" } else { "-6" }.to_owned(),
         "-n".to_owned(),
         format!("-c{count}"),
         "-i0.2".to_owned(),
         format!("-W{wait}"),
-        format!("-w{whole}"),
         "--".to_owned(),
         address.to_string(),
     ];
-    let replies = run(&program, &argv, Duration::from_secs(whole + 1))
+    let replies = run(&program, &argv, Duration::from_secs(wait + u64::from(count) + 1))
         .and_then(|(out, err)| parse::ping(&out, &err, address, count).map_err(said));
     (Tool::Program(program.display().to_string()), replies)
 }

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Threads that resolve at once.
-const THREADS: usize = 32;
+const THREADS: usize = 16;
 
 /// Whether a text can be the name of a computer: letters, digits, `-`, `_`, `.`, not `-` in front (RFC 1123, and
 /// the underscore that sites use).

@@ -90,7 +90,7 @@ fn read(round: &Round<'_>, address: IpAddr) -> Steps {
 fn refused(error: Error) -> Result<Steps, NotRun> {
     let text = error.to_string();
     // The crate shows its input and output errors by their texts only.
-    let number = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.trim_end_matches(')').parse().ok());
+    let number = text.rsplit_once("(os error ").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
     let known = number.map(io::Error::from_raw_os_error);
     let opened = !text.contains("create new socket");
     match (error, known) {

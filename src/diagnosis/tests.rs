@@ -184,6 +184,10 @@ fn what_a_tool_may_not_or_cannot_do_is_no_silence() {
         ("ping: connect: No route to host\n", RefusalKind::HostUnreachable),
         ("ping: connect: Invalid argument\n", RefusalKind::BlackHole),
         ("ping: connect: Permission denied\n", RefusalKind::Prohibited),
+        (
+            "/usr/bin/ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n",
+            RefusalKind::Prohibited,
+        ),
     ] {
         assert_eq!(read(err).expect("a refusal").refusal, refused(kind, None), "{err}");
     }
