@@ -28,6 +28,9 @@ _autoticket() {
             autoticket,device)
                 cmd="autoticket__subcmd__device"
                 ;;
+            autoticket,diagnose)
+                cmd="autoticket__subcmd__diagnose"
+                ;;
             autoticket,doctor)
                 cmd="autoticket__subcmd__doctor"
                 ;;
@@ -177,6 +180,9 @@ _autoticket() {
                 ;;
             autoticket__subcmd__help,device)
                 cmd="autoticket__subcmd__help__subcmd__device"
+                ;;
+            autoticket__subcmd__help,diagnose)
+                cmd="autoticket__subcmd__help__subcmd__diagnose"
                 ;;
             autoticket__subcmd__help,doctor)
                 cmd="autoticket__subcmd__help__subcmd__doctor"
@@ -954,6 +960,48 @@ _autoticket() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        autoticket__subcmd__diagnose)
+            opts="-q -h -V --hosts --server --count --timeout --no-route --fresh --quiet --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         autoticket__subcmd__doctor)
             opts="-h -V --full --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1457,6 +1505,20 @@ _autoticket() {
         autoticket__subcmd__help__subcmd__device__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__diagnose)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -48,7 +48,8 @@ complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "failed" -d 'S
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "repaired" -d 'Take the repair of a device: reset its counts, end its tickets, say what to redistribute'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "audit" -d 'Prove that every mail received is accounted for; exit 1 where the sum is not balanced'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "rules" -d 'Check rules, run their samples, see what they say'
-complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists and transport; exit 1 where something is wrong'
+complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "diagnose" -d 'Ping computers and trace the routes to them, as their tickets would show it'
+complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists, transport, clock, zones, privileges for ping and route, and names; exit 1 where something is wrong'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "man" -d 'Print the manual page autoticket(1)'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -539,6 +540,19 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the formats in the order in which they are tried'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l hosts -d 'A file with one name or address a line; - for standard input' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l server -d 'The intermediate server, looked at with them' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l count -d 'Echo requests to each [default: as the rules say]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l timeout -d 'How long one reply is waited for [default: as the rules say]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l no-route -d 'Ping only'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l fresh -d 'Do not take over what earlier runs found, and leave nothing for later ones'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s q -l quiet -d 'One line per computer'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r

@@ -20,3 +20,24 @@ fn every_seed_is_read_within_bounds() {
     }
     assert!(read >= 20, "{read} seeds");
 }
+
+#[test]
+fn every_seed_of_the_tools_is_read_or_not_run() {
+    use autoticket::diagnosis::parse;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/tools");
+    let mut read = 0;
+    for entry in std::fs::read_dir(&folder).expect("the seeds") {
+        let path = entry.expect("a seed").path();
+        let text = std::fs::read_to_string(&path).expect("a readable seed");
+        let (first, rest) = text.split_once('\n').expect("an address first");
+        let address = first.parse().expect("an address");
+        let (out, err) = rest.split_once("\n%\n").unwrap_or((rest, ""));
+        let ping = parse::ping(out, err, address, 3).is_ok();
+        let trace = parse::traceroute(out, err, address).is_ok();
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        assert_eq!(ping, name.starts_with("ping"), "{name}");
+        assert_eq!(trace, name.starts_with("trace") || name == "ping-no-route", "{name}");
+        read += 1;
+    }
+    assert!(read >= 7, "{read} seeds");
+}

@@ -61,6 +61,7 @@ pub fn rules(formats: Vec<FormatRule>) -> RuleSet {
             maildirs: vec![],
             interval: Seconds(60),
             outages: crate::rules::model::OutageRules::default(),
+            diagnosis: Default::default(),
         },
         gates: Gates {
             authentication: AuthenticationGate {

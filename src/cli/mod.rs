@@ -7,6 +7,7 @@ mod alert;
 mod audit;
 mod completions;
 mod device;
+mod diagnose;
 mod doctor;
 mod error;
 mod exit;
@@ -73,6 +74,7 @@ enum Command {
     Repaired(repaired::Args),
     Audit(audit::Args),
     Rules(rules::Args),
+    Diagnose(diagnose::Args),
     Doctor(doctor::Args),
     Man(man::Args),
     Completions(completions::Args),
@@ -129,6 +131,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Repaired(args) => repaired::run(&globals, args),
         Command::Audit(args) => audit::run(&globals, args),
         Command::Rules(args) => rules::run(&globals, args),
+        Command::Diagnose(args) => diagnose::run(&globals, args),
         Command::Doctor(args) => doctor::run(&globals, args),
         Command::Man(args) => man::run(&globals, args),
         Command::Completions(args) => completions::run(args),

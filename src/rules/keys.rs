@@ -4,7 +4,7 @@
 //! the two places only fails a test.
 
 use super::reader::Keys;
-use super::{centers, format, gates, outages, samples, settings, thresholds};
+use super::{centers, findings, format, gates, outages, samples, settings, thresholds};
 
 /// The tables, file by file.
 pub const KEYS: &[&Keys] = &[
@@ -27,6 +27,8 @@ pub const KEYS: &[&Keys] = &[
     &settings::TICKETS,
     &settings::KEEP,
     &outages::OUTAGES,
+    &findings::DIAGNOSIS,
+    &findings::FINDING,
     &thresholds::TOP,
     &thresholds::THRESHOLD,
     &centers::TOP,

@@ -7,6 +7,7 @@
 pub mod cache;
 mod centers;
 mod embedded;
+pub mod findings;
 mod format;
 mod gates;
 pub mod glob;

@@ -64,6 +64,8 @@ pub struct Settings {
     /// How often `run` looks for due work.
     pub interval: Seconds,
     pub outages: OutageRules,
+    /// How diagnostics are taken, and what becomes of a finding.
+    pub diagnosis: super::findings::DiagnosisRules,
 }
 
 /// Where outage notices are read from, besides the folder `outages`.

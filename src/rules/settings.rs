@@ -3,11 +3,12 @@
 //! In: the merged tree of all layers. Out: [`Settings`]. No default stands here: the embedded
 //! `autoticket.yaml` is the lowest layer and holds them all.
 
+use super::findings;
 use super::model::{
     Delivery, Effort, Identity, Keep, ListFrom, ListSource, Lists, Seconds, Settings, TicketRules, TimeRules,
     Tls, TransportRule,
 };
-use super::reader::{Checker, Fields, Keys};
+use super::reader::{Checker, Fields, Keys, Named};
 use super::yaml::{self, Entry, Node};
 
 macro_rules! keys {
@@ -17,7 +18,8 @@ macro_rules! keys {
 }
 
 keys!(TOP, "",
-    "identity" "state" "gates" "lists" "efforts" "time" "delivery" "tickets" "keep" "maildirs" "interval" "outages");
+    "identity" "state" "gates" "lists" "efforts" "time" "delivery" "tickets" "keep" "maildirs" "interval"
+    "outages" "diagnosis" "findings");
 keys!(IDENTITY, "identity", "domain" "from" "reply_to" "authserv_id");
 keys!(LISTS, "lists", "domains" "nodes");
 keys!(LIST, "lists.*", "file" "command" "every");
@@ -36,8 +38,8 @@ pub(super) const YEAR: i64 = 366 * 86_400;
 /// Transmissions of one mail before it is parked.
 const MOST_TRANSMISSIONS: usize = 20;
 
-/// Reads everything except `gates`.
-pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
+/// Reads everything except `gates`; also where failure types are named, for the check over the whole.
+pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>, types: &mut Vec<Named>) -> Option<Settings> {
     let identity = c.section(top, "identity", &IDENTITY).and_then(|f| identity(c, &f));
     let state = optional(c, top, "state");
     let lists = lists(c, top);
@@ -50,6 +52,7 @@ pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
     let maildirs = c.need(top, "maildirs").and_then(|node| c.texts_or_none(node, "maildirs"));
     let interval = duration(c, top, "interval", 1, 86_400);
     let outages = super::outages::read(c, top);
+    let diagnosis = findings::read(c, top, types);
     Some(Settings {
         identity: identity?,
         state: state?,
@@ -62,6 +65,7 @@ pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
         maildirs: maildirs?,
         interval: interval?,
         outages: outages?,
+        diagnosis: diagnosis?,
     })
 }
 

@@ -38,6 +38,8 @@ static SITE: Keys = Keys {
         "maildirs",
         "interval",
         "outages",
+        "diagnosis",
+        "findings",
         "failure_types",
         "thresholds",
         "default",
@@ -185,7 +187,8 @@ fn whole(
     let empty = || Node { at: first(0), kind: Kind::Map(Vec::new()) };
     let root = settings.unwrap_or_else(empty);
     let top = c.fields(&root, &SITE, "the settings")?;
-    let settings = settings::read(c, &top);
+    let mut named = Vec::new();
+    let settings = settings::read(c, &top, &mut named);
     let gates = gates::read(c, &top);
     if let (Some(settings), Some(gates)) = (&settings, &gates) {
         authentication_has_a_server(c, &top, settings, gates);
@@ -193,7 +196,7 @@ fn whole(
     let types = thresholds::read_types(c, &top);
     let thresholds = thresholds::read(c, &top);
     let centers = centers::read(c, &top);
-    let mut named = thresholds.as_ref().map_or_else(Vec::new, |(_, named)| named.clone());
+    named.extend(thresholds.iter().flat_map(|(_, named)| named.clone()));
     let formats = read_formats(c, sources, formats, &mut named);
     if let Some(types) = &types {
         for (at, name) in &named {
@@ -345,7 +348,9 @@ mod tests {
             "centers",
             "default",
             "delivery",
+            "diagnosis",
             "failure_types",
+            "findings",
             "gates",
             "identity",
             "interval",

@@ -39,6 +39,7 @@ mod tracking;
 pub use alerts::{AlertRow, CountedNote};
 pub use audit::{AuditEntry, Balance, Purged};
 pub use devices::DeviceFacts;
+pub use diagnoses::SharedDiagnoses;
 pub use failed::{FailedFilter, FailedRow};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use mails::{Copies, MailRow, NewMail, Twin};

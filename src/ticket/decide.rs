@@ -5,7 +5,7 @@
 
 use super::view::threshold_words;
 use super::{Decision, State, TicketFacts, route};
-use crate::diagnosis::Finding;
+use crate::diagnosis::Diagnostics;
 use crate::location::Verification;
 use crate::rules::model::Centers;
 use crate::shown::Shown;
@@ -17,7 +17,7 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
     let mut reasons = vec![
         format!("threshold met: {}", threshold_words(&facts.choice.winner)),
         format!("outage notices: {}", facts.evidence.outage.words()),
-        format!("diagnostics: {}", finding_words(facts.evidence.finding)),
+        format!("diagnostics: {}", Shown::new(&finding_words(&facts.evidence.finding))),
         format!("location records: {}", location_words(facts.evidence.location)),
         format!("maintenance center {}: {}", Shown::new(&route.center.name), Shown::new(&route.why.words())),
     ];
@@ -28,10 +28,8 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
     Decision { state: State::Queued, route, reasons }
 }
 
-pub(super) fn finding_words(finding: Finding) -> &'static str {
-    match finding {
-        Finding::NotAsked => "not asked",
-    }
+pub(super) fn finding_words(finding: &Diagnostics) -> String {
+    finding.summary()
 }
 
 pub(super) fn location_words(location: Verification) -> &'static str {

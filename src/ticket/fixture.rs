@@ -126,6 +126,7 @@ pub(super) fn rules() -> RuleSet {
             maildirs: vec![],
             interval: Seconds(60),
             outages: crate::rules::model::OutageRules::default(),
+            diagnosis: Default::default(),
         },
         gates: Gates {
             authentication: AuthenticationGate { enabled: false, methods: vec![], origin: Origin::default() },

@@ -55,7 +55,7 @@ impl State {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     pub outage: crate::outage::Expectation,
-    pub finding: crate::diagnosis::Finding,
+    pub finding: crate::diagnosis::Diagnostics,
     pub location: crate::location::Verification,
 }
 

@@ -281,7 +281,7 @@ pub fn threshold_words(rule: &ThresholdRule) -> String {
 fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
     vec![
         EvidenceView { question: "Outage notices", answer: facts.evidence.outage.words() },
-        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding).to_owned() },
+        EvidenceView { question: "Diagnostics", answer: shown(&finding_words(&facts.evidence.finding)) },
         EvidenceView {
             question: "Location records",
             answer: location_words(facts.evidence.location).to_owned(),
