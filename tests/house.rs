@@ -25,10 +25,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("tracking", &["rules"]),
     ("outage", &[]),
     ("diagnosis", &[]),
-    ("location", &[]),
+    ("location", &["alert", "rules"]),
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
-    ("store", &["alert", "mail", "rules", "ticket", "tracking"]),
+    ("store", &["alert", "location", "mail", "rules", "ticket", "tracking"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     ("service", &["alert", "delivery", "rules", "store", "ticket", "tracking"]),
 ];

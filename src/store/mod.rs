@@ -41,6 +41,7 @@ pub use audit::{AuditEntry, Balance, Purged};
 pub use devices::DeviceFacts;
 pub use failed::{FailedFilter, FailedRow};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
+pub use locations::{Double, LocationDiff, LocationList};
 pub use mails::{Copies, MailRow, NewMail, Twin};
 pub use outbox::{OutboxRow, OutboxState};
 pub use raw::{Packed, RawPlace, RawReader, pack};

@@ -32,7 +32,7 @@ pub(super) fn text(view: &View) -> String {
     line("Server", view.server.as_deref());
     line("Upstream", view.upstream.as_deref());
     for evidence in &view.evidence {
-        line(evidence.question, Some(evidence.answer));
+        line(evidence.question, Some(&evidence.answer));
     }
     line("Threshold", Some(&view.threshold));
     line("Center", Some(&view.center.name));

@@ -3,7 +3,7 @@
 //! In: facts, decision, what joined. Out: a [`View`], whose texts all passed [`Shown`] and a length bound,
 //! so that no template can be made to emit what an attacker wrote. It knows no template and no mail.
 
-use super::decide::{finding_words, location_words, outage_words};
+use super::decide::{finding_words, outage_words};
 use super::times::{Times, between, span};
 use super::{Decision, Joined, Kind, TicketFacts};
 use crate::alert::AlertRecord;
@@ -100,7 +100,7 @@ pub struct AlertView {
 #[derive(Debug, Clone, Serialize)]
 pub struct EvidenceView {
     pub question: &'static str,
-    pub answer: &'static str,
+    pub answer: String,
 }
 
 /// The maintenance center.
@@ -109,6 +109,7 @@ pub struct CenterView {
     pub id: String,
     pub name: String,
     pub why: String,
+    pub language: Option<String>,
     pub owner: Option<String>,
     pub telephone: Option<String>,
 }
@@ -192,7 +193,8 @@ impl CenterView {
         Self {
             id: shown(&center.id),
             name: shown(&center.name),
-            why: shown(&decision.route.why.words()),
+            why: shown(&decision.route.words()),
+            language: optional(&center.language),
             owner: optional(&center.owner),
             telephone: optional(&center.telephone),
         }
@@ -280,9 +282,9 @@ pub fn threshold_words(rule: &ThresholdRule) -> String {
 
 fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
     vec![
-        EvidenceView { question: "Outage notices", answer: outage_words(facts.evidence.outage) },
-        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding) },
-        EvidenceView { question: "Location records", answer: location_words(facts.evidence.location) },
+        EvidenceView { question: "Outage notices", answer: outage_words(facts.evidence.outage).to_owned() },
+        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding).to_owned() },
+        EvidenceView { question: "Location records", answer: shown(&facts.evidence.location.words()) },
     ]
 }
 
