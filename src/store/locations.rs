@@ -140,14 +140,17 @@ impl Store {
         Ok(records)
     }
 
-    /// The record of a name, with its line; its origin is still empty.
-    fn location_named(&self, name: &str) -> Result<Option<(u32, Record)>, Error> {
-        let found: Option<(u32, String)> = self
-            .connection
+    /// Line and text of the record of a name.
+    fn location_row(&self, name: &str) -> Result<Option<(u32, String)>, Error> {
+        self.connection
             .prepare_cached(BY_NAME)
             .and_then(|mut s| s.query_row([name], |r| Ok((r.get(0)?, r.get(1)?))).optional())
-            .doing("read a location record")?;
-        let Some((line, text)) = found else { return Ok(None) };
+            .doing("read a location record")
+    }
+
+    /// The record of a name, with its line; its origin is still empty.
+    fn location_named(&self, name: &str) -> Result<Option<(u32, Record)>, Error> {
+        let Some((line, text)) = self.location_row(name)? else { return Ok(None) };
         let record: Record = from_json("location record", &text)?;
         Ok(Some((line, Record { name: name.to_owned(), ..record })))
     }
@@ -204,23 +207,26 @@ impl Tx<'_> {
     }
 
     fn put_location(&self, record: &Record, diff: &mut LocationDiff) -> Result<(), Error> {
-        let stored = self.store.location_named(&record.name)?;
         let text = bare(record);
         let line = record.origin.line;
-        let old = match &stored {
-            Some((known, old)) if bare(old) == text => {
-                // A row above it came or went: the line that reasons cite follows.
-                if *known != line {
-                    self.db()
-                        .prepare_cached("UPDATE location SET line=?2 WHERE name=?1")
-                        .and_then(|mut s| s.execute(params![record.name, line]))
-                        .doing("write a location record")?;
-                }
-                return Ok(());
+        let stored = self.store.location_row(&record.name)?;
+        if let Some((known, _)) = stored.as_ref().filter(|(_, stored)| *stored == text) {
+            // A row above it came or went: the line that reasons cite follows.
+            if *known != line {
+                self.db()
+                    .prepare_cached("UPDATE location SET line=?2 WHERE name=?1")
+                    .and_then(|mut s| s.execute(params![record.name, line]))
+                    .doing("write a location record")?;
             }
-            Some((_, old)) => Some(old),
+            return Ok(());
+        }
+        let old = match stored {
+            Some((_, text)) => {
+                Some(Record { name: record.name.clone(), ..from_json("location record", &text)? })
+            }
             None => None,
         };
+        let old: Option<&Record> = old.as_ref();
         match old {
             None => diff.added.note(&record.name),
             Some(old) => {
