@@ -118,6 +118,9 @@ _autoticket() {
             autoticket__subcmd__device,help)
                 cmd="autoticket__subcmd__device__subcmd__help"
                 ;;
+            autoticket__subcmd__device,import)
+                cmd="autoticket__subcmd__device__subcmd__import"
+                ;;
             autoticket__subcmd__device,list)
                 cmd="autoticket__subcmd__device__subcmd__list"
                 ;;
@@ -126,6 +129,9 @@ _autoticket() {
                 ;;
             autoticket__subcmd__device__subcmd__help,help)
                 cmd="autoticket__subcmd__device__subcmd__help__subcmd__help"
+                ;;
+            autoticket__subcmd__device__subcmd__help,import)
+                cmd="autoticket__subcmd__device__subcmd__help__subcmd__import"
                 ;;
             autoticket__subcmd__device__subcmd__help,list)
                 cmd="autoticket__subcmd__device__subcmd__help__subcmd__list"
@@ -246,6 +252,9 @@ _autoticket() {
                 ;;
             autoticket__subcmd__help__subcmd__audit,log)
                 cmd="autoticket__subcmd__help__subcmd__audit__subcmd__log"
+                ;;
+            autoticket__subcmd__help__subcmd__device,import)
+                cmd="autoticket__subcmd__help__subcmd__device__subcmd__import"
                 ;;
             autoticket__subcmd__help__subcmd__device,list)
                 cmd="autoticket__subcmd__help__subcmd__device__subcmd__list"
@@ -819,7 +828,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__device)
-            opts="-h -V --rules --state --now --json --help --version list show help"
+            opts="-h -V --rules --state --now --json --help --version list show import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -845,7 +854,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__device__subcmd__help)
-            opts="list show help"
+            opts="list show import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -859,6 +868,20 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__device__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__device__subcmd__help__subcmd__import)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -893,6 +916,36 @@ _autoticket() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__device__subcmd__import)
+            opts="-h -V --format --dry-run --force --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "csv ansible yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1475,8 +1528,22 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help__subcmd__device)
-            opts="list show"
+            opts="list show import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__device__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -3231,12 +3298,44 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__rules__subcmd__test)
-            opts="-h -V --all --rules --state --now --json --help --version"
+            opts="-h -V --all --route --at --building --room --region --server --package --failure --network --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --building)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --room)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --package)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --rules)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

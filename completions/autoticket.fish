@@ -357,8 +357,20 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l format -d 'How it is written [default: by the file\'s name: .csv, .json, .yaml]' -r -f -a "csv\t''
+ansible\t''
+yaml\t''"
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l dry-run -d 'Show what would change, change nothing'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l force -d 'Import it even if half of the records or more would vanish'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "list" -d 'List devices by name'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one device: facts, a tracking record per failure type, latest alerts'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "import" -d 'Replace the location records by an inventory, all or nothing; shows what changes'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autoticket -n "__fish_autoticket_using_subcommand nodes; and not __fish_seen_subcommand_from list import accept forget misses help" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand nodes; and not __fish_seen_subcommand_from list import accept forget misses help" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
@@ -506,7 +518,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __f
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "list" -d 'List the formats in the order in which they are tried'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -516,10 +528,19 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l route -d 'Show the way to the maintenance center of this device, and why' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l at -d 'With --route: when the ticket is to be seen to [default: now]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l building -d 'With --route: the building an alert states' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l room -d 'With --route: the room an alert states' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l region -d 'With --route: the region an alert states' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l server -d 'With --route: the intermediate server' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l package -d 'With --route: the package' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l failure -d 'With --route: the failure type' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l all -d 'With mails: formats whose literals do not occur in the mail as well'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l network -d 'With --route: the network failed, not the device'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
@@ -536,7 +557,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the formats in the order in which they are tried'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -616,6 +637,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_s
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from outage" -f -a "check" -d 'Check outage files: mistakes with their places, and what is odd about notices'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from device" -f -a "list" -d 'List devices by name'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from device" -f -a "show" -d 'Show one device: facts, a tracking record per failure type, latest alerts'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from device" -f -a "import" -d 'Replace the location records by an inventory, all or nothing; shows what changes'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from nodes" -f -a "list" -d 'List the entries by name'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from nodes" -f -a "import" -d 'Replace the list by a file, all or nothing; shows what changes'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from nodes" -f -a "accept" -d 'Accept unknown nodes: they enter the list to stay, and their rejected mails are judged anew'
@@ -627,6 +649,6 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_s
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from failed" -f -a "dismiss" -d 'Dismiss a failed distribution: nobody needs it any more'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "log" -d 'List who changed what by hand, latest first'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "list" -d 'List the formats in the order in which they are tried'

@@ -25,10 +25,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("tracking", &["rules"]),
     ("outage", &["alert", "rules", "shown"]),
     ("diagnosis", &["rules"]),
-    ("location", &[]),
+    ("location", &["alert", "rules"]),
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
-    ("store", &["alert", "diagnosis", "mail", "outage", "rules", "ticket", "tracking"]),
+    ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     ("service", &["alert", "delivery", "outage", "rules", "shown", "store", "ticket", "tracking"]),
 ];

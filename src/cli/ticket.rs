@@ -292,7 +292,7 @@ fn facts(out: &mut Out, row: &TicketRow) {
                 "{} <{}>, {}",
                 show::one(&d.route.center.name),
                 show::one(&d.route.center.mail.join(", ")),
-                show::one(&d.route.why.words())
+                show::one(&d.route.words())
             )
         },
     );

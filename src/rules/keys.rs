@@ -33,6 +33,7 @@ pub const KEYS: &[&Keys] = &[
     &thresholds::THRESHOLD,
     &centers::TOP,
     &centers::CENTER,
+    &centers::BUILDING,
     &format::FORMATS,
     &format::FORMAT,
     &format::CONDITION,

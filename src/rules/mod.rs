@@ -5,12 +5,15 @@
 //! database: whoever calls it has read the texts.
 
 pub mod cache;
+mod center;
 mod centers;
+mod coordinates;
 mod embedded;
 pub mod findings;
 mod format;
 mod gates;
 pub mod glob;
+mod hours;
 #[cfg(test)]
 mod invalid;
 mod keys;
@@ -28,6 +31,7 @@ mod whole;
 mod words;
 pub mod yaml;
 
+pub use coordinates::Coordinates;
 pub use embedded::{base_files, embedded, embedded_digest, embedded_samples};
 pub use keys::KEYS;
 pub use layers::{EMBEDDED, Source};

@@ -3,6 +3,8 @@
 //! Patterns stay texts here; the room that uses one compiles it when a mail needs it, so that a process
 //! that handles one mail pays only for the patterns that mail reaches.
 
+pub use super::center::{Building, Center, Centers, Served, Way};
+pub use super::hours::Hours;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -452,35 +454,6 @@ impl Scope {
             Scope::Everywhere => Scope::NAMED,
         }
     }
-}
-
-/// `centers.yaml`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Centers {
-    pub centers: Vec<Center>,
-    /// Building (case ignored) to center id.
-    pub buildings: Vec<(String, String)>,
-    /// Region (case ignored) to center id.
-    pub regions: Vec<(String, String)>,
-    /// Center id; mandatory.
-    pub default: String,
-    pub origin: Origin,
-}
-
-/// A maintenance center.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Center {
-    pub id: String,
-    pub name: String,
-    /// Recipients of its tickets.
-    pub mail: Vec<String>,
-    pub telephone: Option<String>,
-    pub owner: Option<String>,
-    /// A human's address for Reply-To.
-    pub reply_to: Option<String>,
-    /// IANA zone in which times are shown.
-    pub zone: String,
-    pub origin: Origin,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

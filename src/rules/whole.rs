@@ -46,6 +46,11 @@ static SITE: Keys = Keys {
         "centers",
         "buildings",
         "regions",
+        "servers",
+        "packages",
+        "failures",
+        "network",
+        "order",
     ],
 };
 
@@ -198,13 +203,14 @@ fn whole(
     let centers = centers::read(c, &top);
     named.extend(thresholds.iter().flat_map(|(_, named)| named.clone()));
     let formats = read_formats(c, sources, formats, &mut named);
+    named.extend(centers.iter().flat_map(|(_, refers)| refers.failures.iter().cloned()));
     if let Some(types) = &types {
         for (at, name) in &named {
             known_type(c, *at, name, types);
         }
     }
-    if let Some((centers, references)) = &centers {
-        for (at, id) in references {
+    if let Some((centers, refers)) = &centers {
+        for (at, id) in &refers.centers {
             known_center(c, *at, id, centers);
         }
     }
@@ -357,6 +363,7 @@ mod tests {
             "keep",
             "maildirs",
             "outages",
+            "order",
             "thresholds",
             "tickets",
             "time",
@@ -380,7 +387,8 @@ mod tests {
             (user.as_deref(), credential.as_deref(), authority),
             (Some("autoticket"), Some("smtp.credential"), None)
         );
-        assert_eq!(rules.centers.buildings, [("B2".to_owned(), "servicedesk".to_owned())]);
+        let [building] = rules.centers.buildings.as_slice() else { panic!("one building") };
+        assert_eq!((building.name.as_str(), building.center.as_deref()), ("B2", Some("servicedesk")));
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub use devices::DeviceFacts;
 pub use diagnoses::SharedDiagnoses;
 pub use failed::{FailedFilter, FailedRow};
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
+pub use locations::{Double, LocationDiff, LocationList};
 pub use mails::{Copies, MailRow, NewMail, Twin};
 pub use notices::{NewNoticeFile, NoticeFile, NoticeRow};
 pub use outbox::{OutboxRow, OutboxState};

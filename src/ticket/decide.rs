@@ -6,7 +6,6 @@
 use super::view::threshold_words;
 use super::{Decision, State, TicketFacts, route};
 use crate::diagnosis::Diagnostics;
-use crate::location::Verification;
 use crate::rules::model::Centers;
 use crate::shown::Shown;
 
@@ -18,8 +17,8 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
         format!("threshold met: {}", threshold_words(&facts.choice.winner)),
         format!("outage notices: {}", facts.evidence.outage.words()),
         format!("diagnostics: {}", Shown::new(&finding_words(&facts.evidence.finding))),
-        format!("location records: {}", location_words(facts.evidence.location)),
-        format!("maintenance center {}: {}", Shown::new(&route.center.name), Shown::new(&route.why.words())),
+        format!("location records: {}", Shown::new(&facts.evidence.location.words())),
+        format!("maintenance center {}: {}", Shown::new(&route.center.name), Shown::new(&route.words())),
     ];
     if route.center.mail.is_empty() {
         reasons.push("the maintenance center has no mail address: to who answers replies".to_owned());
@@ -30,12 +29,6 @@ pub fn decide(facts: &TicketFacts, centers: &Centers) -> Decision {
 
 pub(super) fn finding_words(finding: &Diagnostics) -> String {
     finding.summary()
-}
-
-pub(super) fn location_words(location: Verification) -> &'static str {
-    match location {
-        Verification::NotAsked => "not asked",
-    }
 }
 
 #[cfg(test)]

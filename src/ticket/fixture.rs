@@ -5,9 +5,9 @@
 use super::{Decision, Evidence, TicketFacts, decide};
 use crate::alert::AlertRecord;
 use crate::rules::model::{
-    AuthenticationGate, Center, Centers, Delivery, Depth, DomainGate, Gates, Identity, Keep, Lists, NodeAsks,
-    NodeGate, Origin, RuleSet, Scope, Seconds, Settings, SubjectGate, ThresholdRule, TicketRules, TimeRules,
-    TransportRule,
+    AuthenticationGate, Building, Center, Centers, Delivery, Depth, DomainGate, Gates, Identity, Keep, Lists,
+    NodeAsks, NodeGate, Origin, RuleSet, Scope, Seconds, Served, Settings, SubjectGate, ThresholdRule,
+    TicketRules, TimeRules, TransportRule, Way,
 };
 use crate::tracking::Choice;
 use jiff::Timestamp;
@@ -87,12 +87,31 @@ pub(super) fn centers() -> Centers {
         owner: Some("Jana Groß".into()),
         reply_to: None,
         zone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
+        language: None,
+        hours: None,
+        duty: None,
         origin: origin("centers.yaml", line),
     };
     Centers {
         centers: vec![center("east", "East", 4), center("west", "West", 11)],
-        buildings: vec![("B2".into(), "east".into())],
-        regions: vec![("west".into(), "west".into())],
+        buildings: vec![Building {
+            name: "B2".into(),
+            center: Some("east".into()),
+            mail: vec![],
+            near: vec![],
+            coordinates: None,
+            origin: origin("centers.yaml", 4),
+        }],
+        regions: vec![Served {
+            what: "west".into(),
+            center: "west".into(),
+            origin: origin("centers.yaml", 11),
+        }],
+        servers: vec![],
+        packages: vec![],
+        failures: vec![],
+        network: None,
+        order: Way::ALL.to_vec(),
         default: "west".into(),
         origin: origin("centers.yaml", 1),
     }

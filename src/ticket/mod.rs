@@ -25,6 +25,6 @@ pub use model::{
     Decision, Evidence, Joined, Kind, Letter, Route, RouteReason, SUPERSEDED, State, TicketFacts,
 };
 pub use number::number;
-pub use route::route;
+pub use route::{RouteQuery, route, route_query};
 pub use times::span;
 pub use view::{View, threshold_words};

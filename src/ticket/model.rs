@@ -86,15 +86,52 @@ pub struct TicketFacts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     pub center: Center,
+    /// What led to a center.
     pub why: RouteReason,
+    /// Every step of the way, in words, with the places in the rules; the last ones may lead from the center
+    /// found on to the one on duty. Empty in a decision of an earlier version.
+    #[serde(default)]
+    pub steps: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum RouteReason {
-    Building { building: String, origin: String },
-    Region { region: String, origin: String },
-    Default { origin: String },
+    Building {
+        building: String,
+        origin: String,
+    },
+    Region {
+        region: String,
+        origin: String,
+    },
+    /// The building has no service staff; `nearest` has.
+    Nearest {
+        building: Option<String>,
+        nearest: String,
+        origin: String,
+    },
+    /// The intermediate server, by the glob that fits it.
+    Server {
+        server: String,
+        glob: String,
+        origin: String,
+    },
+    Package {
+        package: String,
+        glob: String,
+        origin: String,
+    },
+    Failure {
+        failure: String,
+        origin: String,
+    },
+    Network {
+        origin: String,
+    },
+    Default {
+        origin: String,
+    },
 }
 
 /// What is to become of a crossing.

@@ -3,7 +3,7 @@
 //! In: facts, decision, what joined. Out: a [`View`], whose texts all passed [`Shown`] and a length bound,
 //! so that no template can be made to emit what an attacker wrote. It knows no template and no mail.
 
-use super::decide::{finding_words, location_words};
+use super::decide::finding_words;
 use super::times::{Times, between, span};
 use super::{Decision, Joined, Kind, TicketFacts};
 use crate::alert::AlertRecord;
@@ -109,6 +109,7 @@ pub struct CenterView {
     pub id: String,
     pub name: String,
     pub why: String,
+    pub language: Option<String>,
     pub owner: Option<String>,
     pub telephone: Option<String>,
 }
@@ -192,7 +193,8 @@ impl CenterView {
         Self {
             id: shown(&center.id),
             name: shown(&center.name),
-            why: shown(&decision.route.why.words()),
+            why: shown(&decision.route.words()),
+            language: optional(&center.language),
             owner: optional(&center.owner),
             telephone: optional(&center.telephone),
         }
@@ -282,10 +284,7 @@ fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
     vec![
         EvidenceView { question: "Outage notices", answer: facts.evidence.outage.words() },
         EvidenceView { question: "Diagnostics", answer: shown(&finding_words(&facts.evidence.finding)) },
-        EvidenceView {
-            question: "Location records",
-            answer: location_words(facts.evidence.location).to_owned(),
-        },
+        EvidenceView { question: "Location records", answer: shown(&facts.evidence.location.words()) },
     ]
 }
 
