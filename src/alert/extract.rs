@@ -94,6 +94,7 @@ pub fn record(context: Context, block: &Block) -> AlertRecord {
         room: value(Field::Room).or(room),
         location,
         detail,
+        routed: None,
     }
 }
 

@@ -56,7 +56,11 @@ pub fn rules(formats: Vec<FormatRule>) -> RuleSet {
                 retry: vec![],
                 timeout: Seconds(60),
             },
-            tickets: TicketRules { update_interval: Seconds(3600), reminder_after: Seconds(259_200) },
+            tickets: TicketRules {
+                update_interval: Seconds(3600),
+                reminder_after: Seconds(259_200),
+                cap: 20,
+            },
             keep: Keep { raw: Seconds(0), records: Seconds(0) },
             maildirs: vec![],
             interval: Seconds(60),

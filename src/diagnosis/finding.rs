@@ -269,7 +269,21 @@ pub struct Diagnosis {
 pub enum Diagnostics {
     #[default]
     NotAsked,
+    /// Why not: switched off, or a clock that was set by hand. Never speaks against a ticket.
+    NotRun(String),
     Asked(Box<Diagnosis>),
+}
+
+impl Diagnostics {
+    /// The findings of device and intermediate server, as the finding table asks for them.
+    pub fn findings(&self) -> (Option<Finding>, Option<Finding>) {
+        match self {
+            Diagnostics::NotAsked | Diagnostics::NotRun(_) => (None, None),
+            Diagnostics::Asked(both) => {
+                (Some(both.device.finding), both.server.as_ref().map(|server| server.finding))
+            }
+        }
+    }
 }
 
 /// Everything that was seen of one computer that has an address.

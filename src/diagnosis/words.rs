@@ -110,6 +110,7 @@ impl Diagnostics {
     pub fn summary(&self) -> String {
         match self {
             Diagnostics::NotAsked => "not asked".to_owned(),
+            Diagnostics::NotRun(why) => format!("not run: {why}"),
             Diagnostics::Asked(diagnosis) => {
                 let device = diagnosis.device.summary();
                 match &diagnosis.server {
@@ -123,7 +124,7 @@ impl Diagnostics {
     /// What was found, where it was asked.
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         match self {
-            Diagnostics::NotAsked => None,
+            Diagnostics::NotAsked | Diagnostics::NotRun(_) => None,
             Diagnostics::Asked(diagnosis) => Some(diagnosis),
         }
     }

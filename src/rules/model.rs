@@ -173,6 +173,8 @@ pub struct TicketRules {
     pub update_interval: Seconds,
     /// A ticket still alerting after this time gets a reminder.
     pub reminder_after: Seconds,
+    /// Tickets that one maintenance center gets in an hour; the rest becomes one list.
+    pub cap: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ keys!(DELIVERY, "delivery", "transport" "files" "smtp" "sendmail" "retry" "timeo
 keys!(FILES, "delivery.files", "folder");
 keys!(SMTP, "delivery.smtp", "host" "port" "tls" "user" "credential" "authority");
 keys!(SENDMAIL, "delivery.sendmail", "program");
-keys!(TICKETS, "tickets", "update_interval" "reminder_after");
+keys!(TICKETS, "tickets", "update_interval" "reminder_after" "cap");
 keys!(KEEP, "keep", "raw" "records");
 
 /// A year of 366 days: no duration in the rules is longer, except what is kept.
@@ -317,7 +317,12 @@ fn is_here(host: &str) -> bool {
 fn tickets(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<TicketRules> {
     let update_interval = duration(c, f, "update_interval", 0, YEAR);
     let reminder_after = duration(c, f, "reminder_after", 60, YEAR);
-    Some(TicketRules { update_interval: update_interval?, reminder_after: reminder_after? })
+    let cap = c.need(f, "cap").and_then(|node| c.whole(node, "cap", 1..=10_000));
+    Some(TicketRules {
+        update_interval: update_interval?,
+        reminder_after: reminder_after?,
+        cap: u32::try_from(cap?).ok()?,
+    })
 }
 
 fn keep(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<Keep> {

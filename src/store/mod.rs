@@ -41,6 +41,7 @@ pub use audit::{AuditEntry, Balance, Purged};
 pub use devices::DeviceFacts;
 pub use diagnoses::SharedDiagnoses;
 pub use failed::{FailedFilter, FailedRow};
+pub use faults::RecoveryRow;
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use locations::{Double, LocationDiff, LocationList};
 pub use mails::{Copies, MailRow, NewMail, Twin};

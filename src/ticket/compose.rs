@@ -24,10 +24,10 @@ impl<'a> Composer<'a> {
         Self { rules, templates: Templates::new(rules) }
     }
 
-    /// The ticket, dated with the event time of its crossing.
+    /// The ticket, dated with the event time of its crossing, or when it was held no more.
     pub fn ticket(&self, facts: &TicketFacts, decision: &Decision) -> Letter {
-        let occasion =
-            Occasion { kind: Kind::Ticket, sequence: 0, at: facts.crossing.event, joined: None, why: None };
+        let at = decision.at.unwrap_or(facts.crossing.event);
+        let occasion = Occasion { kind: Kind::Ticket, sequence: 0, at, joined: None, why: None };
         let subject = format!("{}, {}", stem(facts), frequency(facts));
         self.letter(facts, decision, &occasion, &subject)
     }
@@ -86,6 +86,7 @@ impl<'a> Composer<'a> {
         let html = self.templates.render(&format!("{name}.html"), &view, &mut template_faults);
         let number = plain_number(&facts.number);
         let count = occasion.joined.map_or(facts.total, |joined| joined.total).to_string();
+        let [_, building, _] = facts.place();
         let list = format!("autoticket tickets <autoticket.{domain}>");
         let headers = [
             ("Auto-Submitted", "auto-generated"),
@@ -97,7 +98,7 @@ impl<'a> Composer<'a> {
             ("X-Autoticket-Device", &facts.device),
             ("X-Autoticket-Failure", &facts.failure),
             ("X-Autoticket-Count", &count),
-            ("X-Autoticket-Building", facts.crossing.building.as_deref().unwrap_or_default()),
+            ("X-Autoticket-Building", building.as_deref().unwrap_or_default()),
             ("X-Autoticket-Version", env!("CARGO_PKG_VERSION")),
         ];
         let draft = Draft {

@@ -4,6 +4,7 @@
 
 use super::{Decision, Evidence, TicketFacts, decide};
 use crate::alert::AlertRecord;
+use crate::rules::findings::{DiagnosisRules, FindingRow, Then};
 use crate::rules::model::{
     AuthenticationGate, Building, Center, Centers, Delivery, Depth, DomainGate, Gates, Identity, Keep, Lists,
     NodeAsks, NodeGate, Origin, RuleSet, Scope, Seconds, Served, Settings, SubjectGate, ThresholdRule,
@@ -75,6 +76,8 @@ pub(super) fn facts() -> TicketFacts {
             losers: vec![rule(Scope::Everywhere, None, 10, 86_400, 2)],
         },
         evidence: Evidence::default(),
+        fault: None,
+        members: vec![],
     }
 }
 
@@ -118,7 +121,7 @@ pub(super) fn centers() -> Centers {
 }
 
 pub(super) fn decision(facts: &TicketFacts) -> Decision {
-    decide(facts, &centers())
+    decide(facts, None, &rules(), at(47))
 }
 
 /// A rule set without templates: the embedded ones are used.
@@ -140,12 +143,25 @@ pub(super) fn rules() -> RuleSet {
                 retry: vec![],
                 timeout: Seconds(60),
             },
-            tickets: TicketRules { update_interval: Seconds(3600), reminder_after: Seconds(259_200) },
+            tickets: TicketRules {
+                update_interval: Seconds(3600),
+                reminder_after: Seconds(259_200),
+                cap: 20,
+            },
             keep: Keep { raw: Seconds(1), records: Seconds(1) },
             maildirs: vec![],
             interval: Seconds(60),
             outages: crate::rules::model::OutageRules::default(),
-            diagnosis: Default::default(),
+            diagnosis: DiagnosisRules {
+                findings: vec![FindingRow {
+                    failure: None,
+                    device: vec![],
+                    server: vec![],
+                    then: Then::Ticket,
+                    origin: origin("autoticket.yaml", 30),
+                }],
+                ..DiagnosisRules::default()
+            },
         },
         gates: Gates {
             authentication: AuthenticationGate { enabled: false, methods: vec![], origin: Origin::default() },

@@ -22,7 +22,8 @@ pub use compose::{Composer, compose, compose_reminder, compose_stand_down, compo
 pub use decide::decide;
 pub use followers::{reminder_due, update_due};
 pub use model::{
-    Decision, Evidence, Joined, Kind, Letter, Route, RouteReason, SUPERSEDED, State, TicketFacts,
+    Decision, Evidence, Fault, Joined, Kind, Letter, Member, Recovery, Route, RouteReason, SUPERSEDED, State,
+    TicketFacts,
 };
 pub use number::number;
 pub use route::{RouteQuery, route, route_query};

@@ -3,10 +3,10 @@
 //! In: facts, decision, what joined. Out: a [`View`], whose texts all passed [`Shown`] and a length bound,
 //! so that no template can be made to emit what an attacker wrote. It knows no template and no mail.
 
-use super::decide::finding_words;
 use super::times::{Times, between, span};
-use super::{Decision, Joined, Kind, TicketFacts};
+use super::{Decision, Fault, Joined, Kind, Member, TicketFacts};
 use crate::alert::AlertRecord;
+use crate::location::Verification;
 use crate::rules::model::{Scope, ThresholdRule};
 use crate::shown::Shown;
 use jiff::Timestamp;
@@ -33,6 +33,14 @@ pub struct View {
     /// Location as the alert stated it, where building and room do not say all of it.
     pub stated: Option<String>,
     pub region: Option<String>,
+    /// Who answers for the device, as its location record says.
+    pub owner: Option<String>,
+    pub telephone: Option<String>,
+    pub rack: Option<String>,
+    /// What the ticket's devices share: `the network behind 10.1.5.1`.
+    pub fault: Option<String>,
+    /// The other devices behind it.
+    pub members: Vec<MemberView>,
     pub device: String,
     /// As written in the alert, where that differs.
     pub device_stated: Option<String>,
@@ -90,10 +98,33 @@ pub struct View {
 #[derive(Debug, Clone, Serialize)]
 pub struct AlertView {
     pub time: String,
+    /// Where it is another one than the ticket's.
+    pub device: Option<String>,
     pub job: Option<String>,
     pub package: Option<String>,
     pub server: Option<String>,
     pub announced: Option<String>,
+}
+
+/// A device whose ticket joined this one.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberView {
+    pub number: String,
+    pub device: String,
+    pub place: Option<String>,
+    /// `connection failure, 4 alerts`.
+    pub what: String,
+}
+
+impl MemberView {
+    fn of(member: &Member) -> Self {
+        Self {
+            number: shown(&member.number),
+            device: shown(&member.device),
+            place: place_words(&member.building, &member.room),
+            what: format!("{}, {}", failure_words(&member.failure), alerts_words(member.total)),
+        }
+    }
 }
 
 /// One question asked before a ticket, and its answer.
@@ -127,19 +158,27 @@ pub(super) struct Occasion<'a> {
 impl View {
     pub(super) fn of(facts: &TicketFacts, decision: &Decision, occasion: &Occasion, times: &Times) -> Self {
         let alert = &facts.crossing;
+        let [region, building, room] = facts.place();
+        let record = facts.evidence.location.record();
         let joined = occasion.joined.unwrap_or(Joined { alerts: &[], total: facts.total });
-        let listed =
-            |alerts: &[AlertRecord]| alerts.iter().map(|alert| AlertView::of(alert, times)).collect();
+        let listed = |alerts: &[AlertRecord]| {
+            alerts.iter().map(|alert| AlertView::of(alert, &facts.device, times)).collect()
+        };
         View {
             kind: occasion.kind.word(),
             sequence: occasion.sequence,
             number: shown(&facts.number),
             headline: headline(facts),
-            place: place(alert),
-            building: optional(&alert.building),
-            room: optional(&alert.room),
-            stated: stated(alert),
-            region: optional(&alert.region),
+            place: place(facts),
+            building: optional(&building),
+            room: optional(&room),
+            stated: stated(facts),
+            region: optional(&region),
+            owner: record.and_then(|record| optional(&record.owner)),
+            telephone: record.and_then(|record| optional(&record.telephone)),
+            rack: record.and_then(|record| optional(&record.rack)),
+            fault: facts.fault.as_ref().map(|fault| shown(&fault.words())),
+            members: facts.members.iter().map(MemberView::of).collect(),
             device: shown(&facts.device),
             device_stated: optional(&Some(alert.device_stated.clone())).filter(|name| *name != facts.device),
             mac: optional(&alert.mac).filter(|mac| *mac != facts.device),
@@ -176,9 +215,10 @@ impl View {
 }
 
 impl AlertView {
-    fn of(alert: &AlertRecord, times: &Times) -> Self {
+    fn of(alert: &AlertRecord, device: &str, times: &Times) -> Self {
         Self {
             time: times.long(alert.event),
+            device: optional(&Some(alert.device.clone())).filter(|_| alert.device != device),
             job: optional(&alert.job),
             package: optional(&alert.package),
             server: optional(&alert.server),
@@ -203,13 +243,26 @@ impl CenterView {
 
 /// What, where and how bad, in one line that stays the same in every mail of the thread.
 pub(super) fn stem(facts: &TicketFacts) -> String {
-    let place = place(&facts.crossing).unwrap_or_else(|| "location not stated".to_owned());
+    let place = match (&facts.fault, facts.place()) {
+        (Some(Fault::Server { .. }), _) => {
+            facts.evidence.server.as_ref().map(|server| shown(&server.place()))
+        }
+        (Some(_), [_, building, _]) => place_words(&building, &None),
+        (None, _) => place(facts),
+    };
+    let place = place.filter(|p| !p.is_empty()).unwrap_or_else(|| "location not stated".to_owned());
     let short = |text: &str| clip(text, 60);
     format!("[{}] {} ({})", facts.number, clip(&headline(facts), 100), short(&place))
 }
 
 /// `4 alerts in 1 h`: those inside the winning threshold's window that ends with the last alert.
 pub(super) fn frequency(facts: &TicketFacts) -> String {
+    if facts.fault.is_some() {
+        let devices = facts.members.len() + 1;
+        let alerts = facts.total + facts.members.iter().map(|member| member.total).sum::<u64>();
+        let devices = if devices == 1 { "1 device".to_owned() } else { format!("{devices} devices") };
+        return format!("{devices}, {}", alerts_words(alerts));
+    }
     let window = facts.choice.winner.window;
     let count = in_window(facts);
     match count {
@@ -231,7 +284,13 @@ pub(super) fn alerts_words(count: u64) -> String {
 }
 
 fn headline(facts: &TicketFacts) -> String {
-    format!("{} on {}", failure_words(&facts.failure), shown(&facts.device))
+    match &facts.fault {
+        Some(Fault::Network { last: Some(last) }) => format!("network broken behind {last}"),
+        Some(Fault::Network { last: None }) => "network broken: nothing on the way answers".to_owned(),
+        Some(Fault::Server { name }) => format!("intermediate server {} is down", shown(name)),
+        Some(Fault::List { .. }) => "list of devices over the cap of this hour".to_owned(),
+        None => format!("{} on {}", failure_words(&facts.failure), shown(&facts.device)),
+    }
 }
 
 /// `connection` → `connection failure`; `failed-package` → `failed package`.
@@ -243,22 +302,31 @@ fn failure_words(failure: &str) -> String {
     }
 }
 
-fn place(alert: &AlertRecord) -> Option<String> {
+fn place(facts: &TicketFacts) -> Option<String> {
+    let [_, building, room] = facts.place();
+    place_words(&building, &room).or_else(|| optional(&facts.crossing.location))
+}
+
+fn place_words(building: &Option<String>, room: &Option<String>) -> Option<String> {
     // A bare number says nothing by itself: `12 345` would be no place.
     let named = |what: &str, part: &Option<String>| {
         let part = optional(part)?;
         let bare = part.chars().all(|c| c.is_ascii_digit());
         Some(if bare { format!("{what} {part}") } else { part })
     };
-    let parts: Vec<_> =
-        [named("building", &alert.building), named("room", &alert.room)].into_iter().flatten().collect();
-    if parts.is_empty() { optional(&alert.location) } else { Some(parts.join(" ")) }
+    let parts: Vec<_> = [named("building", building), named("room", room)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// The location as stated, unless building and room say all of it.
-fn stated(alert: &AlertRecord) -> Option<String> {
+fn stated(facts: &TicketFacts) -> Option<String> {
+    let alert = &facts.crossing;
+    let [_, building, room] = facts.place();
+    if let Verification::Corrected { stated, .. } = &facts.evidence.location {
+        return optional(&alert.location).or_else(|| optional(&Some(stated.clone())));
+    }
     let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-    let place = [&alert.building, &alert.room].map(|part| part.as_deref().map(letters).unwrap_or_default());
+    let place = [&building, &room].map(|part| part.as_deref().map(letters).unwrap_or_default());
     optional(&alert.location).filter(|stated| letters(stated) != place.concat())
 }
 
@@ -281,11 +349,25 @@ pub fn threshold_words(rule: &ThresholdRule) -> String {
 }
 
 fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
-    vec![
-        EvidenceView { question: "Outage notices", answer: facts.evidence.outage.words() },
-        EvidenceView { question: "Diagnostics", answer: shown(&finding_words(&facts.evidence.finding)) },
-        EvidenceView { question: "Location records", answer: shown(&facts.evidence.location.words()) },
-    ]
+    let evidence = &facts.evidence;
+    let mut views = vec![
+        EvidenceView { question: "Outage notices", answer: whole(&evidence.outage.words()) },
+        EvidenceView { question: "Diagnostics", answer: whole(&evidence.diagnosis.summary()) },
+    ];
+    for line in evidence.diagnosis.diagnosis().iter().flat_map(|found| found.words()).skip(1) {
+        views.push(EvidenceView { question: "", answer: whole(&line) });
+    }
+    if let Some(recovery) = &evidence.recovery {
+        let answer = format!("mail {} at {}", recovery.mail, recovery.at);
+        views.push(EvidenceView { question: "Recovery notice", answer });
+    }
+    views.push(EvidenceView { question: "Location records", answer: whole(&evidence.location.words()) });
+    views
+}
+
+/// A line of what was found out: longer than a name, and as inert.
+fn whole(text: &str) -> String {
+    Shown::new(&clip(text.trim_end(), 1000)).to_string()
 }
 
 /// One line of hostile text, made visible and bounded.
