@@ -58,3 +58,8 @@ fn postfix_defers_and_never_bounces_and_a_killed_pipe_counts_once() {
 fn full_disks_limits_and_broken_databases_lose_no_mail() {
     rig("starved.py", &[]);
 }
+
+#[test]
+fn calendars_of_python3_icalendar_hold_when_python_dateutil_says_so() {
+    rig("calendars.py", &[]);
+}
