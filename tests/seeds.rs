@@ -1,6 +1,7 @@
-//! The seeds of the fuzz target `mail`, replayed: nothing among them may stop the parser.
+//! The seeds of the fuzz targets `mail` and `outage`, replayed: nothing among them may stop the parser.
 
 use autoticket::mail;
+use autoticket::outage::{Kind, Zone, read};
 use std::path::Path;
 
 #[test]
@@ -40,4 +41,21 @@ fn every_seed_of_the_tools_is_read_or_not_run() {
         read += 1;
     }
     assert!(read >= 7, "{read} seeds");
+}
+
+#[test]
+fn every_outage_seed_has_notices_as_its_own_kind_and_stops_no_other() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/outage");
+    let mut found = 0;
+    for entry in std::fs::read_dir(&folder).expect("the seeds") {
+        let path = entry.expect("a seed").path();
+        let (name, bytes) = (path.to_string_lossy(), std::fs::read(&path).expect("a readable seed"));
+        let own = Kind::of(&name).expect("a kind");
+        for kind in [Kind::Yaml, Kind::Csv, Kind::Calendar] {
+            let read = read::read(kind, &name, &bytes, &Zone::utc());
+            assert_eq!(kind == own, !read.notices.is_empty(), "{name} as {kind:?}: {:?}", read.fault);
+        }
+        found += 1;
+    }
+    assert!(found >= 3, "{found} seeds");
 }

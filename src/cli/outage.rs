@@ -26,7 +26,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Act {
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     List(ListArgs),
     Remove(RemoveArgs),
     Check(CheckArgs),
@@ -131,7 +131,7 @@ struct CheckArgs {
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
     match args.act {
-        Act::Add(args) => add(&world, globals, args),
+        Act::Add(args) => add(&world, globals, &args),
         Act::List(args) => list(&world, globals, &args),
         Act::Remove(args) => remove(&world, globals, &args),
         Act::Check(args) => check_files(&world, globals, &args),
@@ -197,10 +197,10 @@ fn fields(args: &AddArgs, world: &World) -> Result<Vec<Field>, Failure> {
     Ok(fields)
 }
 
-fn add(world: &World, globals: &Globals, args: AddArgs) -> Result<Exit, Failure> {
+fn add(world: &World, globals: &Globals, args: &AddArgs) -> Result<Exit, Failure> {
     let who = who();
     let setting = Setting::new(&format!("added by {who}"), zone_of(world));
-    let notice = notice(&fields(&args, world)?, &setting, 0, 0).map_err(|mistakes| {
+    let notice = notice(&fields(args, world)?, &setting, 0, 0).map_err(|mistakes| {
         let lines: Vec<String> = mistakes.iter().map(|mistake| show::one(&mistake.what)).collect();
         Failure::say(Exit::Usage, lines.join("\n"))
     })?;

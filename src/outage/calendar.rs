@@ -132,7 +132,7 @@ impl Reader<'_> {
         if let Some(property) = event.get("RECURRENCE-ID").filter(|p| p.parameter("RANGE").is_some()) {
             return Err(self.wrong(property, "RANGE is not understood; write a series of its own"));
         }
-        let first = self.wall(start, start.value.trim())?;
+        let first = self.wall(start, start.value.trim(), None)?;
         let zone = first.zone.unwrap_or_else(|| self.floating.clone());
         let first_time = first.time;
         let lasts = self.lasts(event, first_time, first.day, &zone)?;
@@ -167,7 +167,7 @@ impl Reader<'_> {
         let expires = match either(&format!("{OURS}EXPIRES")) {
             None => None,
             Some(property) => {
-                let wall = self.wall(property, property.value.trim())?;
+                let wall = self.wall(property, property.value.trim(), Some(&zone))?;
                 let at = if wall.day { next_day(wall.time.date()).at(0, 0, 0, 0) } else { wall.time };
                 instant(&wall.zone.unwrap_or_else(|| zone.clone()).get(), at)
             }
@@ -201,9 +201,14 @@ impl Reader<'_> {
         }
     }
 
-    /// A time or date; with `Z`, in its TZID, or floating.
-    fn wall(&self, property: &Property, text: &str) -> Result<Wall, Mistakes> {
+    /// A time or date; with `Z`, in its TZID, or floating. `own` is the zone of the event, where that is known.
+    fn wall(&self, property: &Property, text: &str, own: Option<&Zone>) -> Result<Wall, Mistakes> {
         let zone = match property.parameter("TZID") {
+            // Some writers (python3-icalendar among them) put an abbreviation such as CEST for a zone: the event's,
+            // or ours where it is what our clocks say then.
+            Some(id) if self.zones.is_abbreviation(id) && own.or(self.ours(id, text)).is_some() => {
+                own.or(self.ours(id, text)).cloned()
+            }
             Some(id) => Some(self.zones.get(id).map_err(|what| self.wrong(property, what))?),
             None => None,
         };
@@ -214,6 +219,13 @@ impl Reader<'_> {
             Moment::Civil(time) => Ok(Wall { zone, time, day: false }),
             Moment::Day(day) => Ok(Wall { zone: None, time: day.at(0, 0, 0, 0), day: true }),
         }
+    }
+
+    /// The zone of floating times, where it has this abbreviation at that time.
+    fn ours(&self, abbreviation: &str, text: &str) -> Option<&Zone> {
+        let tz = self.floating.get();
+        let at = instant(&tz, super::moment::civil(text)?)?;
+        (tz.to_offset_info(at).abbreviation() == abbreviation).then_some(&self.floating)
     }
 
     /// The same on the wall clock of the event's zone.
@@ -229,7 +241,7 @@ impl Reader<'_> {
 
     fn lasts(&self, event: &Component, first: DateTime, day: bool, zone: &Zone) -> Result<Lasts, Mistakes> {
         if let Some(property) = event.get("DTEND") {
-            let end = self.in_zone(&self.wall(property, property.value.trim())?, zone);
+            let end = self.in_zone(&self.wall(property, property.value.trim(), Some(zone))?, zone);
             let seconds = end.duration_since(first).as_secs();
             // All-day events that end on the day they begin are written by careless programs.
             return match seconds {
@@ -285,7 +297,7 @@ impl Reader<'_> {
         let changed = changes.iter().filter_map(|change| change.get("RECURRENCE-ID"));
         for property in event.all("EXDATE").chain(changed) {
             for text in property.value.split(',').map(str::trim).filter(|text| !text.is_empty()) {
-                let wall = self.wall(property, text)?;
+                let wall = self.wall(property, text, Some(zone))?;
                 if wall.day {
                     recurrence.except_days.push(wall.time.date());
                 } else {
@@ -305,7 +317,7 @@ impl Reader<'_> {
         zone: &Zone,
     ) -> Result<Further, Mistakes> {
         let (start, end) = text.split_once('/').map_or((text, None), |(start, end)| (start, Some(end)));
-        let wall = self.wall(property, start)?;
+        let wall = self.wall(property, start, Some(zone))?;
         let start =
             if wall.day { wall.time.date().to_datetime(first.time()) } else { self.in_zone(&wall, zone) };
         let lasts = match end {
@@ -314,7 +326,7 @@ impl Reader<'_> {
                 Some(duration(end).map(Lasts::from).map_err(|what| self.wrong(property, what))?)
             }
             Some(end) => {
-                let end = self.in_zone(&self.wall(property, end)?, zone);
+                let end = self.in_zone(&self.wall(property, end, Some(zone))?, zone);
                 Some(Lasts::Wall(end.duration_since(start).as_secs()))
             }
         };

@@ -28,6 +28,11 @@ impl Zones {
         Self { known }
     }
 
+    /// Whether a TZID is neither a zone of the file nor a place of the database: `CEST`, `EST`.
+    pub(super) fn is_abbreviation(&self, id: &str) -> bool {
+        !self.known.contains_key(id) && !id.contains('/') && !matches!(id, "UTC" | "GMT" | "Z")
+    }
+
     /// # Errors
     /// A fragment that names the zone.
     pub(super) fn get(&self, id: &str) -> Result<Zone, String> {

@@ -45,9 +45,19 @@ impl Subject<'_> {
         names
     }
 
+    /// All names in their normal form.
+    fn named(&self) -> Named {
+        Named(TargetKind::ALL.map(|(kind, _)| self.names_of(kind)))
+    }
+}
+
+/// The names of a subject by kind, normalised once for many notices.
+struct Named([Vec<String>; TargetKind::ALL.len()]);
+
+impl Named {
     /// Whether a target of a notice means this device, or what is about it.
-    pub fn fits(&self, target: &Target) -> bool {
-        let names = self.names_of(target.kind);
+    fn fits(&self, target: &Target) -> bool {
+        let names = &self.0[target.kind as usize];
         if target.is_glob() {
             return glob::matcher(&target.name).is_some_and(|glob| {
                 names.iter().any(|name| glob.is_match(name) || glob.is_match(name::host(name)))
@@ -55,7 +65,9 @@ impl Subject<'_> {
         }
         match target.kind {
             TargetKind::Device | TargetKind::Server => {
-                names.iter().any(|name| name::same(name, &target.name))
+                let dotted = target.name.contains('.');
+                let may = |name: &String| *name == target.name || name.contains('.') != dotted;
+                names.iter().any(|name| may(name) && name::same(name, &target.name))
             }
             kind => names.contains(&key(kind, &target.name)),
         }
@@ -105,7 +117,7 @@ pub fn kept_globs(notice: &Notice) -> Vec<(TargetKind, String)> {
 }
 
 /// The target that fits, narrowest first, and how many families the notice names; None where one of them does not.
-fn fitting<'n>(subject: &Subject<'_>, notice: &'n Notice) -> Option<(Vec<&'n Target>, usize)> {
+fn fitting<'n>(subject: &Named, notice: &'n Notice) -> Option<(Vec<&'n Target>, usize)> {
     let mut fitting: Vec<&Target> = Vec::new();
     let mut families: Vec<TargetKind> = notice.targets.iter().map(|t| t.kind.family()).collect();
     families.sort_unstable();
@@ -137,6 +149,7 @@ impl Holding<'_> {
 
 /// Whether the failure was to be expected. `candidates` may hold notices that mean others, and some twice.
 pub fn judge(subject: &Subject<'_>, candidates: &[Notice], now: Timestamp) -> Expectation {
+    let subject = &subject.named();
     let meant: Vec<(&Notice, Vec<&Target>, usize)> = candidates
         .iter()
         .filter_map(|notice| fitting(subject, notice).map(|(targets, families)| (notice, targets, families)))
@@ -165,15 +178,18 @@ pub fn judge(subject: &Subject<'_>, candidates: &[Notice], now: Timestamp) -> Ex
     }
 }
 
-/// The end of what adjoins and overlaps; cut off after [`MOST_CHAINED`] steps, when it will be judged again.
+/// The end of what adjoins and overlaps. Where that goes on and on it is cut off: then it is judged again.
 fn chained(until: Option<Timestamp>, notices: &[&Notice]) -> Option<Timestamp> {
     let mut until = until?;
-    for _ in 0..MOST_CHAINED {
-        let further = notices.iter().filter_map(|notice| notice.covering(until)).map(|stretch| stretch.until);
-        match further.max_by_key(|until| until.map_or((1, Timestamp::MAX), |until| (0, until))) {
-            None => return Some(until),
-            Some(None) => return None,
-            Some(Some(later)) => until = later,
+    let most = 2 * notices.len() + MOST_CHAINED;
+    let mut in_vain = 0;
+    for notice in notices.iter().cycle().take(most) {
+        match notice.covering(until) {
+            None => in_vain += 1,
+            Some(stretch) => (until, in_vain) = (stretch.until?, 0),
+        }
+        if in_vain >= notices.len() {
+            break;
         }
     }
     Some(until)

@@ -242,7 +242,10 @@ fn a_device_is_meant_by_any_of_its_names_and_addresses() {
         "device: [a, b, node7]",
     ] {
         let notice = yaml(&format!("{named}, from: 2026-03-01, reason: r"));
-        assert!(winner(&subject, &[notice.clone()], "2026-03-02T00:00:00Z").starts_with("r open"), "{named}");
+        assert!(
+            winner(&subject, std::slice::from_ref(&notice), "2026-03-02T00:00:00Z").starts_with("r open"),
+            "{named}"
+        );
         let keys = keys(&subject);
         let found = kept_under(&notice).iter().any(|key| keys.contains(key))
             || !GlobIndex::new(

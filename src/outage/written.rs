@@ -229,7 +229,6 @@ impl<'a> Reader<'a> {
         Some((found?, civil))
     }
 
-    #[expect(clippy::type_complexity, reason = "from, until and recurrence belong together")]
     fn period(&mut self, zone: &Zone) -> Option<(Timestamp, Option<Timestamp>, Option<Recurrence>)> {
         let Some(from_field) = self.one("from") else {
             self.wrong("`from` is missing");
