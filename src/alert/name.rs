@@ -22,7 +22,7 @@ pub fn normal(name: &str) -> String {
         .map(|c| if crate::shown::is_hidden(c) { REPLACEMENT } else { c })
         .collect();
     loop {
-        let bare = stripped(&text);
+        let bare = stripped(&text).trim();
         if bare.is_empty() || bare.len() == text.len() {
             break;
         }

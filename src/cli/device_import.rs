@@ -20,10 +20,14 @@ use std::path::{Path, PathBuf};
 ///
 /// CSV with a header (exports of NetBox and GLPI as they are; columns name, aliases, mac, ip, region, building,
 /// room, rack, owner, telephone, latitude, longitude), the JSON of `ansible-inventory --list` (ansible_host, and
-/// these names, bare or after autoticket_), or YAML (`devices:` and a list of maps with these keys). Rows that
-/// cannot be read, and names and addresses that two records share, are told with their lines; the others are
-/// imported, and the exit status is 1. An inventory from which half of the records or more would vanish is
-/// refused.
+/// these names after autoticket_), or YAML (`devices:` and a list of maps with these keys). Rows that cannot be
+/// read, and names and addresses that two records share, are told with their lines; the others are imported, and
+/// the exit status is 1. An inventory from which half of the records or more would vanish is refused.
+///
+/// NetBox: site is the building, location the room, tenant the owner; rack, primary_ip4, primary_ip6, IPv4 Address
+/// and IPv6 Address are taken. GLPI: Locations such as `EMEA > B2 > R14` is region, building and room; Network - IP,
+/// Network - MAC address, Alternate username and its number are taken. Case, blanks and `_` do not matter; the
+/// separator is found in the header; columns of other names are passed over.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The file; `-`: standard input

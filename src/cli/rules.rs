@@ -27,7 +27,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Act {
     Check(CheckArgs),
-    Test(TestArgs),
+    Test(Box<TestArgs>),
     Show(ShowArgs),
     List(ListArgs),
 }
@@ -62,9 +62,9 @@ struct ListArgs {}
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     match args.act {
         Act::Check(args) => check(globals, args.dir),
-        Act::Test(TestArgs { route, .. }) if route.route.is_some() => {
-            let device = route.route.as_deref().unwrap_or_default();
-            rules_route::run(&World::load(globals)?, device, &route)
+        Act::Test(args) if args.route.route.is_some() => {
+            let device = args.route.route.as_deref().unwrap_or_default();
+            rules_route::run(&World::load(globals)?, device, &args.route)
         }
         Act::Test(args) if args.mails.is_empty() => test_samples(globals),
         Act::Test(args) => test_mails(globals, &args),

@@ -120,12 +120,12 @@ pub fn verify(stated: &Stated, candidates: &[Record]) -> Verification {
     match found(stated, candidates) {
         Ok(None) => Verification::Unrecorded,
         Ok(Some(record)) => compared(stated, record),
-        Err((a, b)) => Verification::Contradictory { by_name: Box::new(a), by_address: Box::new(b) },
+        Err([by_name, by_address]) => Verification::Contradictory { by_name, by_address },
     }
 }
 
 /// The one record, or two that cannot both be meant.
-fn found(stated: &Stated, candidates: &[Record]) -> Result<Option<Record>, (Found, Found)> {
+fn found(stated: &Stated, candidates: &[Record]) -> Result<Option<Record>, [Box<Found>; 2]> {
     let mut evidence = [
         by_name(stated, candidates),
         by_address(KeyKind::Mac, &stated.macs(), candidates),
@@ -145,7 +145,7 @@ fn found(stated: &Stated, candidates: &[Record]) -> Result<Option<Record>, (Foun
                 if both.is_empty() {
                     let mut pair = before.into_iter().chain(found);
                     let (Some(a), Some(b)) = (pair.next(), pair.next_back()) else { return Ok(None) };
-                    return Err((a, b));
+                    return Err([Box::new(a), Box::new(b)]);
                 }
                 both
             }
@@ -155,7 +155,7 @@ fn found(stated: &Stated, candidates: &[Record]) -> Result<Option<Record>, (Foun
     match (allowed.next(), allowed.next()) {
         (None, _) => Ok(None),
         (Some(one), None) => Ok(Some(one.record)),
-        (Some(one), Some(other)) => Err((one, other)),
+        (Some(one), Some(other)) => Err([Box::new(one), Box::new(other)]),
     }
 }
 

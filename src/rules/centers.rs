@@ -296,6 +296,11 @@ fn hours(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<Option<Hours>> {
             Err(what) => c.wrong(at, format!("`hours`: {what}")),
         }
     }
+    if let Some(node) =
+        f.get("hours").filter(|node| matches!(&node.kind, Kind::List(items) if items.is_empty()))
+    {
+        c.wrong(node.at, "`hours` is an empty list: leave it out where somebody is always there");
+    }
     let mut holidays = Vec::new();
     for (at, text) in each(c, "holidays")? {
         match parse_holiday(&text) {

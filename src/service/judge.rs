@@ -16,7 +16,8 @@ use crate::rules::RuleSet;
 use crate::store::{RecoveryRow, Store, TicketRow, Tx};
 use crate::ticket::{self, Decision, Fault, Recovery, State, TicketFacts};
 use crate::tracking::{self, Seen};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 
@@ -27,7 +28,6 @@ pub type Diagnose<'a> = dyn FnMut(&[Target]) -> Result<Vec<crate::diagnosis::Rep
 const PASS: usize = 1000;
 /// Tickets per transaction.
 const AT_ONCE: usize = 50;
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A ticket with everything that was looked up for it.
 struct Case {
@@ -249,22 +249,16 @@ fn write(
 ) -> Result<(), Error> {
     let mut shared: BTreeMap<Fault, Vec<Judged>> = BTreeMap::new();
     let mut own = Vec::new();
-    let mut given: HashMap<String, u64> = HashMap::new();
-    let hour_ago = now.saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
+    let mut given: HashMap<(String, Timestamp), u64> = HashMap::new();
     for (case, mut decision) in judged {
         if decision.state == State::Queued && decision.fault.is_none() {
-            let center = &decision.route.center.id;
-            let given = match given.get_mut(center) {
-                Some(given) => given,
-                None => {
-                    let before = store.center_tickets(center, hour_ago)?;
-                    given.entry(center.clone()).or_insert(before)
-                }
+            let (center, hour) = (decision.route.center.id.clone(), hour_of(&case.row, &decision));
+            let given = match given.entry((center.clone(), hour)) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(store.center_tickets(&center, hour)?),
             };
             if *given >= u64::from(work.rules.settings.tickets.cap) {
-                let hour = now.as_second().div_euclid(3600) * 3600;
-                let hour = Timestamp::from_second(hour).unwrap_or(now);
-                decision.fault = Some(Fault::List { center: center.clone(), hour });
+                decision.fault = Some(Fault::List { center, hour });
             } else {
                 *given += 1;
             }
@@ -294,6 +288,16 @@ fn write(
         (work.progress)(report);
     }
     Ok(())
+}
+
+/// When a ticket is dated: in event time, so that a replay counts the same tickets into the same hour.
+fn dated(row: &TicketRow, decision: &Decision) -> Timestamp {
+    decision.at.unwrap_or(row.crossed)
+}
+
+fn hour_of(row: &TicketRow, decision: &Decision) -> Timestamp {
+    let dated = dated(row, decision);
+    Timestamp::from_second(dated.as_second().div_euclid(3600) * 3600).unwrap_or(dated)
 }
 
 /// The ticket as it is now; None where somebody ended it while the network was asked.
@@ -364,7 +368,7 @@ fn post(
     facts.members = thread::members(tx.store(), row.id)?;
     let letter = ticket::compose(&facts, &decision, work.rules);
     tx.post(row.id, &row.number, &letter, 0, super::outbox::first_attempt(work.rules, now))?;
-    tx.note_center(&decision.route.center.id, row.id, now)?;
+    tx.note_center(&decision.route.center.id, row.id, dated(&row, &decision))?;
     // What joined while it waited is told in the first update.
     row.updated = decision.at.or(row.updated);
     row.due = thread::next_update(&row, work);

@@ -64,7 +64,7 @@ impl Tx<'_> {
             .map(|_| ())
     }
 
-    /// A maintenance center gets a ticket; rows older than a day are forgotten.
+    /// A maintenance center gets a ticket dated so; rows older than a day before it are forgotten.
     pub fn note_center(&self, center: &str, ticket: i64, at: Timestamp) -> Result<(), Error> {
         let day = at.as_second().saturating_sub(86_400);
         self.db()
@@ -96,11 +96,12 @@ impl Store {
         Ok(rows)
     }
 
-    /// Tickets that a center got after a moment.
-    pub fn center_tickets(&self, center: &str, after: Timestamp) -> Result<u64, Error> {
+    /// Tickets that a center got in the hour that begins then.
+    pub fn center_tickets(&self, center: &str, hour: Timestamp) -> Result<u64, Error> {
+        let (from, to) = (hour.as_second(), hour.as_second().saturating_add(3600));
         self.connection
-            .prepare_cached("SELECT count(*) FROM center_ticket WHERE center=?1 AND at>?2")
-            .and_then(|mut s| s.query_row(params![center, after.as_second()], |r| r.get::<_, i64>(0)))
+            .prepare_cached("SELECT count(*) FROM center_ticket WHERE center=?1 AND at>=?2 AND at<?3")
+            .and_then(|mut s| s.query_row(params![center, from, to], |r| r.get::<_, i64>(0)))
             .doing("count the tickets of a center")
             .map(|n| n.max(0) as u64)
     }

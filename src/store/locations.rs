@@ -35,6 +35,9 @@ const BY_NAME: &str = "SELECT line,record FROM location WHERE name=?1";
 /// Of a key that many share, enough to see that it is shared.
 const BY_KEY: &str = "SELECT name FROM location_key WHERE kind=?1 AND key=?2 LIMIT 4";
 
+/// Shared keys that are told one by one.
+const FIRST_DOUBLES: usize = 100;
+
 /// What an inventory changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LocationDiff {
@@ -66,9 +69,8 @@ impl LocationDiff {
     }
 
     fn double(&mut self, double: Double) {
-        const FIRST: usize = 100;
         self.doubles += 1;
-        if self.first_doubles.len() < FIRST {
+        if self.first_doubles.len() < FIRST_DOUBLES {
             self.first_doubles.push(double);
         }
     }
@@ -309,15 +311,20 @@ impl Tx<'_> {
                 _ if kind == alias && self.store.location_named(&key)?.is_some() => Some(key.clone()),
                 _ => None,
             };
-            if let Some(other) = other {
-                let line =
-                    |name: &str| Ok::<_, Error>(self.store.location_named(name)?.map_or(0, |(l, _)| l));
-                let mut pair = [(other.clone(), line(&other)?), (name.clone(), line(&name)?)];
-                pair.sort_by_key(|(_, line)| *line);
-                let [first, second] = pair;
-                let kind = usize::try_from(kind).ok().and_then(|i| KeyKind::ALL.get(i).copied());
-                let kind = kind.unwrap_or(KeyKind::Alias);
-                diff.double(Double { kind, key: key.clone(), first, second });
+            match other {
+                Some(_) if diff.first_doubles.len() >= FIRST_DOUBLES => diff.doubles += 1,
+                Some(other) => {
+                    let line = |name: &str| {
+                        Ok::<_, Error>(self.store.location_row(name)?.map_or(0, |(line, _)| line))
+                    };
+                    let mut pair = [(other.clone(), line(&other)?), (name.clone(), line(&name)?)];
+                    pair.sort_by_key(|(_, line)| *line);
+                    let [first, second] = pair;
+                    let kind = usize::try_from(kind).ok().and_then(|i| KeyKind::ALL.get(i).copied());
+                    let kind = kind.unwrap_or(KeyKind::Alias);
+                    diff.double(Double { kind, key: key.clone(), first, second });
+                }
+                None => {}
             }
             before = Some((kind, key, name));
         }
