@@ -30,7 +30,21 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("delivery", &["rules", "shown"]),
     ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
-    ("service", &["alert", "delivery", "outage", "rules", "shown", "store", "ticket", "tracking"]),
+    (
+        "service",
+        &[
+            "alert",
+            "delivery",
+            "diagnosis",
+            "location",
+            "outage",
+            "rules",
+            "shown",
+            "store",
+            "ticket",
+            "tracking",
+        ],
+    ),
 ];
 
 /// Rooms without file, clock, network, environment, database, program or thread.

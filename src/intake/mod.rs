@@ -470,15 +470,20 @@ pub fn take_in(
     Ok(account)
 }
 
+/// Shown the state as it would be, before it is rolled back.
+pub type Look<'a> = dyn FnMut(&Store, &Account) -> Result<(), store::Error> + 'a;
+
 /// What taking in one mail would give now, and why; nothing is changed.
 pub fn rehearse(
     store: &Store,
     rules: &RuleSet,
     engine: &Engine<'_>,
     arrived: &Arrived,
+    look: &mut Look<'_>,
 ) -> Result<Account, store::Error> {
     let tx = store.begin()?;
     let account = Desk::open(&tx, rules, engine)?.settle(arrived, true)?;
+    look(store, &account)?;
     tx.roll_back();
     Ok(account)
 }
@@ -490,6 +495,7 @@ pub fn rehearse_stored(
     engine: &Engine<'_>,
     row: &MailRow,
     arrived: &Arrived,
+    look: &mut Look<'_>,
 ) -> Result<Account, store::Error> {
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
@@ -497,6 +503,7 @@ pub fn rehearse_stored(
     let judgement = desk.judge(arrived, true)?;
     let account = desk.file(arrived, judgement, Some(row), true)?;
     drop(desk);
+    look(store, &account)?;
     tx.roll_back();
     Ok(account)
 }

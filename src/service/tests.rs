@@ -104,6 +104,8 @@ fn close(store: &Store, rules: &RuleSet, now: i64) -> bool {
     told
 }
 
+mod judging;
+
 mod delivering {
     use super::*;
 

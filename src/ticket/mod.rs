@@ -14,6 +14,7 @@ pub mod model;
 mod number;
 mod plain;
 mod route;
+mod steps;
 pub mod template;
 mod times;
 mod view;
@@ -27,5 +28,6 @@ pub use model::{
 };
 pub use number::number;
 pub use route::{RouteQuery, route, route_query};
+pub use steps::{citation, steps};
 pub use times::span;
 pub use view::{View, threshold_words};
