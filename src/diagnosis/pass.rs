@@ -79,7 +79,7 @@ const TRACE: Duration = Duration::from_millis(1000);
 /// The longest the system's traceroute may take.
 const TRACEROUTE: Duration = Duration::from_millis(5500);
 /// Left at the end of a pass for what is not yet said.
-const MARGIN: Duration = Duration::from_millis(300);
+const MARGIN: Duration = Duration::from_millis(500);
 /// System tools that run at once.
 const TOOLS: usize = 12;
 
@@ -389,7 +389,8 @@ fn trace_all(
             }
         }
         open = still;
-        if open.is_empty() && running == 0 {
+        // Nothing runs, and nothing may start any more.
+        if running == 0 && (open.is_empty() || !may_start) {
             break;
         }
         let patience = if open.is_empty() {
