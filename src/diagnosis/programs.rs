@@ -209,7 +209,10 @@ mod tests {
         let argv = [child.display().to_string()];
         let begun = Instant::now();
         let result = run(&folder.path().join("ping"), &argv, Duration::from_millis(500));
-        assert!(matches!(&result, Err(NotRun::Failed(text)) if text.ends_with("did not end in time")), "{result:?}");
+        assert!(
+            matches!(&result, Err(NotRun::Failed(text)) if text.ends_with("did not end in time")),
+            "{result:?}"
+        );
         assert!(begun.elapsed() < Duration::from_secs(5));
         let number: i32 = fs::read_to_string(child).expect("it started").trim().parse().expect("a number");
         let gone = || {
