@@ -138,7 +138,7 @@ pub fn diagnose(targets: &[Target], limits: &Limits, shared: &mut dyn Shared) ->
         way.refuser = refuser(way, &pinged);
     }
     let mut fresh = Vec::new();
-    let mut reports = Vec::new();
+    let mut reports = Vec::with_capacity(cases.len());
     for case in &mut cases {
         let report = match case.remembered.take() {
             Some(report) => *report,

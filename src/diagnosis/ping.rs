@@ -34,7 +34,7 @@ pub(super) struct Requests {
 /// What came back from each address; those for whose family no socket could be opened are missing, and said.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    pub(super) found: HashMap<IpAddr, Result<Replies, NotRun>>,
+    pub(super) found: Vec<(IpAddr, Result<Replies, NotRun>)>,
     /// Families without a socket: true for IPv4.
     pub(super) refused: HashMap<bool, NotRun>,
 }
@@ -85,7 +85,7 @@ pub(super) fn ping(addresses: &[IpAddr], requests: Requests) -> Answers {
     // As a task, not as the runtime's own future: waking that one costs a system call for each reply.
     let found = runtime.block_on(async { tokio::spawn(all(asked.clone(), clients, requests)).await });
     let found = found.unwrap_or_else(|e| vec![Err(NotRun::Failed(e.to_string())); asked.len()]);
-    answers.found.extend(asked.into_iter().zip(found));
+    answers.found = asked.into_iter().zip(found).collect();
     answers
 }
 
