@@ -201,6 +201,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "it measures how long was waited")]
     fn endless_output_and_a_program_that_hangs_are_left_and_killed_with_their_children() {
         let (_endless, folders) = tools("while :; do echo '64 bytes from 10.0.5.7: x'; done");
         assert!(failed(pinged(&folders)).ends_with("more output than a ping or trace has"));
