@@ -62,6 +62,7 @@ rigs: real-deps ## the full figures of the reliability rigs (POINTS, TRIALS, SEE
 bench: deps ## speed and memory beside the yardsticks in PERF, as a table
 	cargo build --release
 	benches/run --autoticket $(RELEASE) --perf $(PERF) --seed $(SEED)
+	benches/diagnosis --autoticket $(RELEASE)
 
 fuzz: deps ## all fuzz targets, FUZZ_SECONDS each, with the address sanitizer
 	cd fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $(TARGET)

@@ -569,7 +569,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l rules
 complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l no-route -d 'Ping only'
-complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l fresh -d 'Do not take over what earlier runs found, and leave nothing for later ones'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l fresh -d 'Take over no finding of an earlier run'
 complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s q -l quiet -d 'One line per computer'
 complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -36,7 +36,7 @@ pub struct Args {
     /// Ping only
     #[arg(long)]
     no_route: bool,
-    /// Do not take over what earlier runs found, and leave nothing for later ones
+    /// Take over no finding of an earlier run
     #[arg(long)]
     fresh: bool,
     /// One line per computer
@@ -111,9 +111,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 }
 
 fn print(out: &mut Out, report: &Report, quiet: bool) {
-    let words = report.words();
-    let lines = if quiet { &words[..1] } else { &words[..] };
-    for line in lines {
+    let lines = if quiet { vec![report.headline()] } else { report.words() };
+    for line in &lines {
         out.line(Shown::new(line));
     }
 }

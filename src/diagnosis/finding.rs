@@ -16,6 +16,7 @@
 //! A computer that refuses ping itself is `up`: something there sent the refusal. One whose firewall swallows
 //! ping without a word cannot be told from one that is switched off.
 
+use super::path;
 pub use crate::rules::findings::Finding;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -213,9 +214,12 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The router that answered last, the target left out.
+    /// The router through which the target's network was reached: the step before the target, where it
+    /// answered. None where the target may be that router itself.
     pub fn last_router(&self) -> Option<IpAddr> {
-        self.hops.iter().rev().filter_map(|hop| hop.address).find(|address| *address != self.target)
+        let [.., router, target] = self.hops.as_slice() else { return None };
+        let adjacent = target.address == Some(self.target) && router.ttl + 1 == target.ttl;
+        router.address.filter(|_| self.reached && adjacent && !path::may_be_gateway(self.target))
     }
 }
 

@@ -79,7 +79,7 @@ const TRACE: Duration = Duration::from_millis(1000);
 /// The longest the system's traceroute may take.
 const TRACEROUTE: Duration = Duration::from_millis(5500);
 /// Left at the end of a pass for what is not yet said.
-const MARGIN: Duration = Duration::from_millis(300);
+const MARGIN: Duration = Duration::from_millis(500);
 /// System tools that run at once.
 const TOOLS: usize = 12;
 
@@ -88,7 +88,7 @@ struct Case {
     host: String,
     /// Candidates, best first; the error says why there is none.
     addresses: Result<Vec<IpAddr>, Reason>,
-    remembered: Option<Report>,
+    remembered: Option<Box<Report>>,
     notes: Vec<String>,
 }
 
@@ -138,13 +138,13 @@ pub fn diagnose(targets: &[Target], limits: &Limits, shared: &mut dyn Shared) ->
         way.refuser = refuser(way, &pinged);
     }
     let mut fresh = Vec::new();
-    let mut reports = Vec::new();
+    let mut reports = Vec::with_capacity(cases.len());
     for case in &mut cases {
         let report = match case.remembered.take() {
-            Some(report) => report,
+            Some(report) => *report,
             None => {
                 let report = report(case, limits, &pinged, &ways, trouble.as_deref());
-                if is_worth_keeping(&report) {
+                if !limits.cache.is_zero() && is_worth_keeping(&report) {
                     fresh.push(report.clone());
                 }
                 report
@@ -152,7 +152,7 @@ pub fn diagnose(targets: &[Target], limits: &Limits, shared: &mut dyn Shared) ->
         };
         reports.push(report);
     }
-    if !limits.cache.is_zero() && !fresh.is_empty() {
+    if !fresh.is_empty() {
         // A finding that cannot be kept is asked for again: nothing to say.
         let _ = shared.keep_reports(&fresh);
     }
@@ -190,7 +190,8 @@ fn named(
         } else {
             tried(shared.report(&target.host, since), trouble).flatten()
         };
-        let usable = remembered.filter(|r| !limits.route || !matches!(r.route_tool, Tool::NotRun(_)));
+        let usable =
+            remembered.filter(|r| !limits.route || !matches!(r.route_tool, Tool::NotRun(_))).map(Box::new);
         let addresses = match target.host.parse::<IpAddr>() {
             Ok(address) if path::is_one_computer(address) => Ok(vec![address]),
             _ => Err(Reason::NotAName),
@@ -389,7 +390,8 @@ fn trace_all(
             }
         }
         open = still;
-        if open.is_empty() && running == 0 {
+        // Nothing runs, and nothing may start any more.
+        if running == 0 && (open.is_empty() || !may_start) {
             break;
         }
         let patience = if open.is_empty() {

@@ -42,6 +42,14 @@ pub fn gateways(address: IpAddr) -> Vec<IpAddr> {
     candidates.into_iter().filter(|candidate| *candidate != address).collect()
 }
 
+/// Whether an address stands where gateways commonly stand in its network.
+pub fn may_be_gateway(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => matches!(v4.octets()[3], 1 | 254),
+        IpAddr::V6(v6) => v6.to_bits() as u64 == 1,
+    }
+}
+
 /// Leading bits two addresses have in common; 0 for different families.
 pub fn nearness(a: IpAddr, b: IpAddr) -> u32 {
     match (a, b) {
@@ -57,10 +65,12 @@ pub fn is_near(a: IpAddr, b: IpAddr) -> bool {
     nearness(a, b) >= if a.is_ipv4() { 16 } else { 48 }
 }
 
-/// Whether an address can be that of one computer to ask: not unspecified, multicast or broadcast.
+/// Whether an address can be that of one computer to ask: not unspecified, multicast or broadcast, and not of one
+/// link only (`fe80::`), which means nothing without its interface.
 pub fn is_one_computer(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4.octets()[0] == 0);
-    !(address.is_unspecified() || address.is_multicast() || broadcast)
+    let link = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    !(link || address.is_unspecified() || address.is_multicast() || broadcast)
 }
 
 /// May a trace start at `now`? `Ok` holds the pace to keep from then on, `Err` the milliseconds to wait.

@@ -34,7 +34,7 @@ pub(super) struct Requests {
 /// What came back from each address; those for whose family no socket could be opened are missing, and said.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    pub(super) found: HashMap<IpAddr, Result<Replies, NotRun>>,
+    pub(super) found: Vec<(IpAddr, Result<Replies, NotRun>)>,
     /// Families without a socket: true for IPv4.
     pub(super) refused: HashMap<bool, NotRun>,
 }
@@ -82,7 +82,10 @@ pub(super) fn ping(addresses: &[IpAddr], requests: Requests) -> Answers {
     }
     let asked: Vec<IpAddr> =
         addresses.iter().copied().filter(|address| clients.contains_key(&address.is_ipv4())).collect();
-    answers.found = runtime.block_on(all(&asked, &clients, requests));
+    // As a task, not as the runtime's own future: waking that one costs a system call for each reply.
+    let found = runtime.block_on(async { tokio::spawn(all(asked.clone(), clients, requests)).await });
+    let found = found.unwrap_or_else(|e| vec![Err(NotRun::Failed(e.to_string())); asked.len()]);
+    answers.found = asked.into_iter().zip(found).collect();
     answers
 }
 
@@ -100,17 +103,20 @@ fn open(runtime: &Runtime, v4: bool) -> Result<Client, NotRun> {
     })
 }
 
+/// What came back, in the order of the addresses.
 async fn all(
-    addresses: &[IpAddr],
-    clients: &HashMap<bool, Client>,
+    addresses: Vec<IpAddr>,
+    clients: HashMap<bool, Client>,
     requests: Requests,
-) -> HashMap<IpAddr, Result<Replies, NotRun>> {
+) -> Vec<Result<Replies, NotRun>> {
     let end = Instant::now() + requests.limit;
     // Unlike that of any other process now, and unlike those of our traces.
     let identifier = PingIdentifier(std::process::id() as u16);
-    let mut tasks: JoinSet<(IpAddr, Result<Reply, NotRun>)> = JoinSet::new();
-    let mut found: HashMap<IpAddr, Result<Replies, NotRun>> =
-        addresses.iter().map(|address| (*address, Ok(Replies::default()))).collect();
+    let mut tasks: JoinSet<(usize, Result<Reply, NotRun>)> = JoinSet::new();
+    let mut found = vec![Ok(Replies::default()); addresses.len()];
+    // A timer that is due before all others: without one, each of theirs costs a system call.
+    let first = Instant::now() + requests.timeout.mul_f32(0.9);
+    tokio::spawn(sleep_until(first));
     for round in 0..requests.count {
         let begun = Instant::now();
         for (index, address) in addresses.iter().copied().enumerate() {
@@ -118,11 +124,14 @@ async fn all(
             tasks.spawn(async move {
                 let mut pinger = client.pinger(address, identifier).await;
                 pinger.timeout(requests.timeout);
-                (address, read(pinger.ping(PingSequence(round as u16), &PAYLOAD).await))
+                (index, read(pinger.ping(PingSequence(round as u16), &PAYLOAD).await))
             });
             if index % TOGETHER == TOGETHER - 1 {
                 for _ in 0..3 {
                     tokio::task::yield_now().await;
+                }
+                while let Some(done) = tasks.try_join_next() {
+                    take(&mut found, done);
                 }
             }
         }
@@ -131,26 +140,29 @@ async fn all(
         }
     }
     while let Ok(Some(done)) = timeout_at(end, tasks.join_next()).await {
-        let Ok((address, reply)) = done else { continue };
-        let entry = found.entry(address).or_insert_with(|| Ok(Replies::default()));
-        match (reply, entry) {
-            (Ok(Reply::Answer(us)), Ok(replies)) => replies.times.push(us),
-            (Ok(Reply::Answer(us)), entry) => *entry = Ok(Replies { times: vec![us], refusal: None }),
-            (Ok(Reply::Refused(refusal)), Ok(replies)) => replies.refusal = Some(refusal),
-            (Ok(Reply::Refused(_) | Reply::Nothing), _) => {}
-            // One that could not be sent says nothing where another was answered.
-            (Err(why), Ok(replies)) if replies.times.is_empty() && replies.refusal.is_none() => {
-                found.insert(address, Err(why));
-            }
-            (Err(_), _) => {}
-        }
+        take(&mut found, done);
     }
-    for replies in found.values_mut().filter_map(|replies| replies.as_mut().ok()) {
-        if let Some(refusal) = &mut replies.refusal {
-            refusal.by = refusal.by.filter(|by| !is_ours(*by));
-        }
+    for refusal in found.iter_mut().filter_map(|replies| replies.as_mut().ok()?.refusal.as_mut()) {
+        refusal.by = refusal.by.filter(|by| !is_ours(*by));
     }
     found
+}
+
+type Done = Result<(usize, Result<Reply, NotRun>), tokio::task::JoinError>;
+
+/// Adds what one request came to.
+fn take(found: &mut [Result<Replies, NotRun>], done: Done) {
+    let Ok((index, reply)) = done else { return };
+    let entry = &mut found[index];
+    match (reply, &mut *entry) {
+        (Ok(Reply::Answer(us)), Ok(replies)) => replies.times.push(us),
+        (Ok(Reply::Answer(us)), Err(_)) => *entry = Ok(Replies { times: vec![us], refusal: None }),
+        (Ok(Reply::Refused(refusal)), Ok(replies)) => replies.refusal = Some(refusal),
+        (Ok(Reply::Refused(_) | Reply::Nothing), _) => {}
+        // One that could not be sent says nothing where another was answered.
+        (Err(why), Ok(replies)) if replies.times.is_empty() && replies.refusal.is_none() => *entry = Err(why),
+        (Err(_), _) => {}
+    }
 }
 
 /// What one request came to; times in microseconds.

@@ -162,3 +162,92 @@ fn end_of(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 5, 7));
+
+    /// A folder with a ping and a traceroute that do what `script` says.
+    fn tools(script: &str) -> (tempfile::TempDir, Vec<PathBuf>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["ping", "traceroute"] {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("writable");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own file");
+        }
+        let folders = vec![folder.path().to_path_buf()];
+        (folder, folders)
+    }
+
+    /// Another test's fork may hold the script open for writing for an instant (ETXTBSY): not our subject.
+    fn pinged(folders: &[PathBuf]) -> Result<Replies, NotRun> {
+        loop {
+            match ping(folders, ADDRESS, 3, Duration::from_secs(1)).1 {
+                Err(NotRun::Failed(text)) if text.contains("Text file busy") => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn failed(result: Result<Replies, NotRun>) -> String {
+        match result {
+            Err(NotRun::Failed(text)) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it measures how long was waited")]
+    fn endless_output_and_a_program_that_hangs_are_left_and_killed_with_their_children() {
+        let (_endless, folders) = tools("while :; do echo '64 bytes from 10.0.5.7: x'; done");
+        assert!(failed(pinged(&folders)).ends_with("more output than a ping or trace has"));
+        let (folder, _) = tools("sleep 600 & echo $! > \"$1\"; wait");
+        let child = folder.path().join("child");
+        let argv = [child.display().to_string()];
+        let begun = Instant::now();
+        let result = run(&folder.path().join("ping"), &argv, Duration::from_millis(500));
+        assert!(
+            matches!(&result, Err(NotRun::Failed(text)) if text.ends_with("did not end in time")),
+            "{result:?}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        let number: i32 = fs::read_to_string(child).expect("it started").trim().parse().expect("a number");
+        let gone = || {
+            let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        };
+        while !gone() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "its child lives on");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_tool_gets_an_argument_vector_with_the_address_last_in_the_c_locale_and_no_environment() {
+        let (folder, _) = tools("printf '%s ' \"$@\" $LC_ALL ${HOME-none}");
+        let program = folder.path().join("ping");
+        let argv = ["--".to_owned(), "10.0.5.7;reboot".to_owned()];
+        let out = loop {
+            match run(&program, &argv, Duration::from_secs(5)) {
+                Err(NotRun::Failed(text)) if text.contains("Text file busy") => {}
+                result => break result.expect("it runs").0,
+            }
+        };
+        assert_eq!(out, "-- 10.0.5.7;reboot C none ");
+    }
+
+    #[test]
+    fn forged_or_missing_tools_are_not_run() {
+        let (_forged, folders) = tools("echo '3 packets transmitted, 3 received, 0% packet loss, time 1ms'");
+        assert_eq!(failed(pinged(&folders)), "the totals do not agree with the replies");
+        let (tool, result) = traceroute(&[], ADDRESS, Duration::from_secs(1));
+        assert!(matches!(tool, Tool::NotRun(NotRun::NoPrivilege(_))));
+        assert!(matches!(result, Err(NotRun::NoPrivilege(_))));
+        let (_forbidden, folders) = tools("echo 'ping: socket: Operation not permitted' >&2; exit 2");
+        assert!(matches!(pinged(&folders), Err(NotRun::NoPrivilege(_))));
+    }
+}

@@ -97,7 +97,7 @@ impl Shared for Alone {
 
     fn traced(&mut self, network: &str, trace: Option<&Trace>, now: i64) -> Result<(), SharedError> {
         if let Some(trace) = trace {
-            if let Some(router) = trace.last_router().filter(|_| trace.reached) {
+            if let Some(router) = trace.last_router() {
                 self.last_routers.insert(network.to_owned(), router);
             }
             self.paths.insert(network.to_owned(), (now, Some(trace.clone())));

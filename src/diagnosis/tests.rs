@@ -234,7 +234,7 @@ fn a_network_its_gateways_and_who_may_be_asked() {
     assert_eq!(path::network(ip("fd00:0:0:5::7")), "fd00:0:0:5::/64");
     assert_eq!(path::gateways(ip("10.0.5.1")), [ip("10.0.5.254")]);
     assert_eq!(path::gateways(ip("fd00::7")), [ip("fd00::1")]);
-    for refused in ["255.255.255.255", "224.0.0.1", "0.0.0.0", "0.1.2.3", "::", "ff02::1"] {
+    for refused in ["255.255.255.255", "fe80::1", "224.0.0.1", "0.0.0.0", "0.1.2.3", "::", "ff02::1"] {
         assert!(!path::is_one_computer(ip(refused)), "{refused}");
     }
     for name in ["-f", "a;reboot", "a b", "", ".a", "a\n", "\u{202e}a", &"a".repeat(254)] {
@@ -255,9 +255,20 @@ fn four_traces_start_at_once_and_then_one_a_second() {
     assert!(path::turn(i64::MAX, 1_000_000).is_ok(), "a clock that was set back stops no trace");
 }
 
+#[test]
+fn the_last_router_is_known_only_of_a_device_that_was_reached_through_it() {
+    assert_eq!(trace("10.0.5.7", true).last_router(), Some(ip("10.9.0.1")));
+    assert_eq!(trace("10.0.5.7", false).last_router(), None, "not reached");
+    assert_eq!(trace("10.0.5.1", true).last_router(), None, "a gateway is the last router itself");
+    let mut silent = trace("10.0.5.7", true);
+    silent.hops[1].ttl = 3;
+    assert_eq!(silent.last_router(), None, "the step before it was silent");
+}
+
 fn trace(target: &str, reached: bool) -> Trace {
     let at = Timestamp::UNIX_EPOCH;
-    Trace { target: ip(target), hops: hops(&["10.9.0.1"]), reached, refusal: None, tool: Tool::BuiltIn, at }
+    let way = if reached { hops(&["10.9.0.1", target]) } else { hops(&["10.9.0.1"]) };
+    Trace { target: ip(target), hops: way, reached, refusal: None, tool: Tool::BuiltIn, at }
 }
 
 #[test]

@@ -39,13 +39,18 @@ impl Report {
         format!("{}: {}{last}", self.finding.word(), self.reason)
     }
 
-    /// All of it, one fact a line: finding, ping, route, notes.
-    pub fn words(&self) -> Vec<String> {
+    /// The computer, its address, and the summary.
+    pub fn headline(&self) -> String {
         let address = match self.address {
             Some(address) if address.to_string() != self.host => format!(" ({address})"),
             _ => String::new(),
         };
-        let mut lines = vec![format!("{}{address} {}", self.host, self.summary()), self.ping_words()];
+        format!("{}{address} {}", self.host, self.summary())
+    }
+
+    /// All of it, one fact a line: finding, ping, route, notes.
+    pub fn words(&self) -> Vec<String> {
+        let mut lines = vec![self.headline(), self.ping_words()];
         lines.push(self.route_words());
         lines.extend(self.hops.iter().map(hop_words));
         lines.extend(self.notes.iter().map(|note| format!("note: {note}")));

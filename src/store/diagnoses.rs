@@ -119,7 +119,7 @@ impl Shared for SharedDiagnoses<'_> {
     }
 
     fn traced(&mut self, network: &str, trace: Option<&Trace>, now: i64) -> Result<(), SharedError> {
-        let router = trace.filter(|trace| trace.reached).and_then(Trace::last_router);
+        let router = trace.and_then(Trace::last_router);
         self.at_once(|db| {
             db.execute("DELETE FROM path WHERE claimed<?1", [now - PATHS_KEPT]).doing("forget paths")?;
             db.prepare_cached(

@@ -189,7 +189,8 @@ def check_names(tally, network, runner):
 
 
 def check_dead_router(tally, network, runner):
-    """The fourth router dies: one way, last answered by the third; its death is not the devices' death."""
+    """The fifth, then the fourth router dies: last answered by the one before; its death is not the devices'."""
+    check_dead_gateway(tally, network, runner)
     hosts = [f"10.66.5.{last}" for last in (2, 3, 77, 78)]
     runner.ask("--fresh", *hosts)
     for end in ("w3", "e4"):
@@ -210,6 +211,22 @@ def check_dead_router(tally, network, runner):
     found, _ = runner.ask("--fresh", "10.66.5.2", "10.66.5.77")
     tally.check("mended router", found["10.66.5.2"]["finding"] == "up", str(found["10.66.5.2"]["words"]))
     tally.check("mended router: down", found["10.66.5.77"]["finding"] == "down", str(found["10.66.5.77"]["words"]))
+
+
+def check_dead_gateway(tally, network, runner):
+    """The last router dies, after its own address was traced, after a device was."""
+    for before in ("10.66.5.77", "10.66.5.2"):
+        runner.ask("--fresh", before)
+        network.ip("r5", "link", "set", "w4", "down")
+        time.sleep(7)
+        found, _ = runner.ask("--fresh", "10.66.5.2", "10.66.5.77")
+        for host, report in found.items():
+            seen = (report["finding"], report.get("last_answering"))
+            tally.check(f"dead gateway: {host}", seen == ("network", "10.66.3.2"), str(report["words"]))
+        network.ip("r5", "link", "set", "w4", "up")
+        for back in range(4):
+            network.ip("r5", "route", "replace", f"10.66.{back}.0/24", "via", "10.66.4.1")
+        time.sleep(7)
 
 
 def check_twenty(tally, network, runner):
