@@ -6,6 +6,7 @@
 use super::times::{Times, between, span};
 use super::{Decision, Fault, Joined, Kind, Member, TicketFacts};
 use crate::alert::AlertRecord;
+use crate::diagnosis::Finding;
 use crate::location::Verification;
 use crate::rules::model::{Scope, ThresholdRule};
 use crate::shown::Shown;
@@ -37,6 +38,18 @@ pub struct View {
     pub owner: Option<String>,
     pub telephone: Option<String>,
     pub rack: Option<String>,
+    /// Whom to call first: the device's owner, else the maintenance center's.
+    pub call: Option<CallView>,
+    /// Said where the location records correct the alert, or contradict each other.
+    pub place_note: Option<String>,
+    /// `connection timed out: 4 alerts in 1 h, the last 2026-03-02 08:58:00 UTC`.
+    pub what: String,
+    /// What diagnostics found, in one line; absent where they were not asked.
+    pub finding: Option<String>,
+    /// `jre-1.3.1, job 42, by is38`.
+    pub delivery: Option<String>,
+    /// Where the device itself stands, as `place` is where to go.
+    pub own_place: Option<String>,
     /// What the ticket's devices share: `the network behind 10.1.5.1`.
     pub fault: Option<String>,
     /// The other devices behind it.
@@ -106,6 +119,16 @@ pub struct AlertView {
     pub announced: Option<String>,
 }
 
+/// Somebody to call.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallView {
+    /// Name, where one is known.
+    pub who: Option<String>,
+    pub telephone: String,
+    /// Digits, with a leading `+` where it is an international number: for a `tel:` link.
+    pub number: String,
+}
+
 /// A device whose ticket joined this one.
 #[derive(Debug, Clone, Serialize)]
 pub struct MemberView {
@@ -158,8 +181,9 @@ pub(super) struct Occasion<'a> {
 impl View {
     pub(super) fn of(facts: &TicketFacts, decision: &Decision, occasion: &Occasion, times: &Times) -> Self {
         let alert = &facts.crossing;
-        let [region, building, room] = facts.place();
-        let record = facts.evidence.location.record();
+        let [region, building, room] = destination(facts);
+        let record = facts.evidence.location.record().filter(|_| facts.fault.is_none());
+        let [_, own_building, own_room] = facts.place();
         let joined = occasion.joined.unwrap_or(Joined { alerts: &[], total: facts.total });
         let listed = |alerts: &[AlertRecord]| {
             alerts.iter().map(|alert| AlertView::of(alert, &facts.device, times)).collect()
@@ -172,11 +196,17 @@ impl View {
             place: place(facts),
             building: optional(&building),
             room: optional(&room),
-            stated: stated(facts),
+            stated: stated(facts).filter(|_| facts.fault.is_none()),
             region: optional(&region),
             owner: record.and_then(|record| optional(&record.owner)),
             telephone: record.and_then(|record| optional(&record.telephone)),
             rack: record.and_then(|record| optional(&record.rack)),
+            call: call(facts, decision),
+            place_note: place_note(facts),
+            what: what(facts, times),
+            finding: found(facts),
+            delivery: delivery(alert),
+            own_place: place_words(&own_building, &own_room),
             fault: facts.fault.as_ref().map(|fault| shown(&fault.words())),
             members: facts.members.iter().map(MemberView::of).collect(),
             device: shown(&facts.device),
@@ -243,14 +273,8 @@ impl CenterView {
 
 /// What, where and how bad, in one line that stays the same in every mail of the thread.
 pub(super) fn stem(facts: &TicketFacts) -> String {
-    let place = match (&facts.fault, facts.place()) {
-        (Some(Fault::Server { .. }), _) => {
-            facts.evidence.server.as_ref().map(|server| shown(&server.place()))
-        }
-        (Some(_), [_, building, _]) => place_words(&building, &None),
-        (None, _) => place(facts),
-    };
-    let place = place.filter(|p| !p.is_empty()).unwrap_or_else(|| "location not stated".to_owned());
+    let place = place(facts);
+    let place = place.unwrap_or_else(|| "location not stated".to_owned());
     let short = |text: &str| clip(text, 60);
     format!("[{}] {} ({})", facts.number, clip(&headline(facts), 100), short(&place))
 }
@@ -303,8 +327,23 @@ fn failure_words(failure: &str) -> String {
 }
 
 fn place(facts: &TicketFacts) -> Option<String> {
-    let [_, building, room] = facts.place();
-    place_words(&building, &room).or_else(|| optional(&facts.crossing.location))
+    let [_, building, room] = destination(facts);
+    let stated = || optional(&facts.crossing.location).filter(|_| facts.fault.is_none());
+    place_words(&building, &room).or_else(stated)
+}
+
+/// Region, building and room to go to: of the device, of the server that is down, or around what is broken.
+fn destination(facts: &TicketFacts) -> [Option<String>; 3] {
+    let [region, building, room] = facts.place();
+    match &facts.fault {
+        None => [region, building, room],
+        Some(Fault::Network { .. }) => [region, building, None],
+        Some(Fault::Server { .. }) => match facts.evidence.server.as_deref() {
+            Some(server) => [server.region.clone(), server.building.clone(), server.room.clone()],
+            None => [region, None, None],
+        },
+        Some(Fault::List { .. }) => [None, None, None],
+    }
 }
 
 fn place_words(building: &Option<String>, room: &Option<String>) -> Option<String> {
@@ -377,6 +416,59 @@ pub(super) fn shown(text: &str) -> String {
 
 fn optional(text: &Option<String>) -> Option<String> {
     text.as_deref().map(shown).filter(|text| !text.is_empty())
+}
+
+/// What was found, of the server where that is what failed.
+fn found(facts: &TicketFacts) -> Option<String> {
+    let found = facts.evidence.diagnosis.diagnosis()?;
+    match (&facts.fault, &found.server) {
+        (Some(Fault::Server { .. }), Some(server)) => Some(whole(&server.summary())),
+        _ => Some(whole(&found.device.summary())),
+    }
+}
+
+/// Who knows the device; behind a shared fault whoever repairs that.
+fn call(facts: &TicketFacts, decision: &Decision) -> Option<CallView> {
+    let record = facts.evidence.location.record().filter(|_| facts.fault.is_none());
+    let center = &decision.route.center;
+    let known =
+        [record.map(|record| (&record.owner, &record.telephone)), Some((&center.owner, &center.telephone))];
+    known.into_iter().flatten().find_map(|(who, telephone)| {
+        let telephone = optional(telephone)?;
+        let number: String = telephone
+            .chars()
+            .enumerate()
+            .filter(|(at, c)| c.is_ascii_digit() || (*at == 0 && *c == '+'))
+            .map(|(_, c)| c)
+            .collect();
+        Some(CallView { who: optional(who), telephone, number })
+    })
+}
+
+fn place_note(facts: &TicketFacts) -> Option<String> {
+    let location = &facts.evidence.location;
+    let odd = facts.fault.is_none()
+        && matches!(location, Verification::Corrected { .. } | Verification::Contradictory { .. });
+    odd.then(|| whole(&location.words()))
+}
+
+fn what(facts: &TicketFacts, times: &Times) -> String {
+    let announced = optional(&Some(facts.crossing.announced.clone()));
+    let announced = announced.unwrap_or_else(|| failure_words(&facts.failure));
+    format!("{announced}: {}, the last {}", frequency(facts), times.long(facts.last))
+}
+
+fn delivery(alert: &AlertRecord) -> Option<String> {
+    let named = |what: &str, part: &Option<String>| Some(format!("{what}{}", optional(part)?));
+    let parts = [named("", &alert.package), named("job ", &alert.job), named("by ", &alert.server)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What diagnostics say of the device in one word, for a subject.
+pub(super) fn finding_word(facts: &TicketFacts) -> Option<&'static str> {
+    let (device, _) = facts.evidence.diagnosis.findings();
+    device.filter(|finding| *finding != Finding::Unknown && facts.fault.is_none()).map(Finding::word)
 }
 
 /// At most `most` characters; a cut is shown by `…`.
