@@ -524,7 +524,7 @@ _autoticket() {
 
     case "${cmd}" in
         autoticket)
-            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules doctor man completions help"
+            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1224,7 +1224,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__explain)
-            opts="-h -V --rules --state --now --json --help --version"
+            opts="-h -V --diagnose --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1430,7 +1430,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help)
-            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules doctor man completions help"
+            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

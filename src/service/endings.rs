@@ -72,6 +72,20 @@ pub fn end(
     Ok(true)
 }
 
+/// What a repair of the ticket does to the keys behind its fault.
+fn behind(tx: &Tx<'_>, lead: &TicketRow) -> Result<Vec<Repaired>, Error> {
+    let mut keys = Vec::new();
+    for member in tx.store().fault_members(lead.id)? {
+        let tracked = tx.tracking(&member.device, &member.failure)?;
+        if tracked.ticket == Some(lead.id) {
+            let (total, first) = (tracked.window.total, tracked.window.first);
+            let (device, failure) = (member.device, member.failure);
+            keys.push(Repaired { device, failure, total, first, ticket: Some(lead.number.clone()) });
+        }
+    }
+    Ok(keys)
+}
+
 /// A key whose further alerts went to an ended ticket counts for itself again.
 fn free(tx: &Tx<'_>, device: &str, failure: &str, ticket: i64, by: By<'_>, reset: bool) -> Result<(), Error> {
     let mut tracked = tx.tracking(device, failure)?;
@@ -110,9 +124,11 @@ pub fn repair(
             continue;
         }
         let number = ticket.as_ref().map(|t| t.number.clone());
+        let mut members = Vec::new();
         // A device behind a shared fault that works again ends its own part of that ticket only.
         match ticket.filter(|t| t.state.is_open() && t.device == device && t.failure == failure) {
             Some(open) => {
+                members = behind(tx, &open)?;
                 end(tx, rules, open, State::Repaired, by, true)?;
             }
             None => {
@@ -122,6 +138,7 @@ pub fn repair(
             }
         }
         done.push(Repaired { device: device.to_owned(), failure, total, first, ticket: number });
+        done.extend(members);
     }
     let detail = serde_json::json!({ "keys": done.len(), "why": by.why });
     tx.audit(by.now, by.who, "repaired", device, &detail)?;
