@@ -59,3 +59,31 @@ fn check_tells_mistakes_with_their_places_and_says_who_is_expected() {
     assert!(lines[1].starts_with("NODE7: kept aside: outage O-"), "{}", gave.out);
     assert_eq!(lines[2], "1 file, 1 notice: 1 finding");
 }
+
+#[test]
+fn a_crossing_in_an_outage_is_explained_and_held_and_judged_when_the_notice_is_taken_back() {
+    let site = Site::new();
+    let add =
+        ["outage", "add", "--device", "node7", "--until", "2026-03-13", "--reason", "power", "--id", "O-1"];
+    site.run(&add).ok();
+    site.alert(0, "node7", "transfer aborted");
+    let mail = site::alert("is38", 1, "node7", "transfer aborted");
+    let steps = site.fed(&["explain", "--json", "-"], &mail).json()["steps"].clone();
+    let steps = steps.as_array().expect("steps");
+    let of = |gate: &str| steps.iter().find(|step| step["gate"] == gate).expect("a step").clone();
+    assert_eq!(of("outage")["passed"], false);
+    assert!(of("outage")["text"].as_str().is_some_and(|text| text.contains("kept aside: outage O-1")));
+    assert!(of("decision")["text"].as_str().is_some_and(|text| text.starts_with("held, judged again at")));
+    site.alert(1, "node7", "transfer aborted");
+    site.run(&["flush"]).ok();
+    let state = |site: &Site| site.run(&["ticket", "list", "--json"]).json()["items"][0]["state"].clone();
+    assert_eq!(state(&site), "held");
+    let shown = site.run(&["ticket", "show", &site.ticket()]).ok();
+    assert!(shown.contains("kept aside: outage O-1 of device node7"), "{shown}");
+    site.run(&["outage", "remove", "O-1"]).ok();
+    site.run(&["flush"]).ok();
+    assert_eq!(state(&site), "sent", "it does not wait for the end that was posted");
+    let explained = site.run(&["explain", &site.ticket()]).ok();
+    assert!(explained.contains("still failing: outage O-1 ended"), "{explained}");
+    assert!(explained.contains("not run: the clock was replaced"), "{explained}");
+}

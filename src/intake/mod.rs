@@ -394,6 +394,12 @@ impl<'a, 'r> Desk<'a, 'r> {
         let mut tracked = self.tx.tracking(&record.device, &record.failure)?;
         let Some(id) = tracked.ticket.filter(|_| tracked.window.total == 0) else { return Ok(()) };
         let Some(mut row) = self.tx.store().ticket(id)?.filter(|t| t.state.is_open()) else { return Ok(()) };
+        if row.device != record.device || row.failure != record.failure {
+            // Its own joined that of a shared fault, which others need.
+            tracked.ticket = None;
+            self.tx.keep_tracking(&record.device, &record.failure, tracked);
+            return Ok(());
+        }
         row.why = Some(ticket::SUPERSEDED.to_owned());
         if row.state == State::Deferred {
             row.state = State::Dropped;

@@ -40,6 +40,7 @@ struct Case {
 /// Judges every due ticket, oldest crossing first.
 pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report) -> Result<(), Error> {
     let notes = outages::refresh(store, work.folder, &work.rules.settings.outages, (work.clock)())?;
+    wake(store, (work.clock)())?;
     let mut desk = None;
     while !work.stop.load(Ordering::Relaxed) {
         let now = (work.clock)();
@@ -55,7 +56,14 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
         let mut cases = Vec::with_capacity(rows.len());
         let mut lost = Vec::new();
         let recoveries = recoveries(store, &rows)?;
-        for row in rows {
+        for mut row in rows {
+            // An alert that joins asks for a look; a recheck waits for its time all the same.
+            let due = row.decision.as_ref().and_then(|before| before.due).filter(|due| *due > now);
+            if row.state == State::Deferred && due.is_some() {
+                row.due = due;
+                tx.keep_ticket(&row)?;
+                continue;
+            }
             match thread::facts(store, &row)? {
                 Some(facts) => cases.push(desk.look(row, facts, &recoveries, now)?),
                 None => lost.push(row),
@@ -69,6 +77,19 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
         ask(&mut cases, work.rules, work.diagnose);
         let judged = cases.into_iter().map(|case| case.decide(work.rules, now)).collect();
         write(store, work, judged, now, report)?;
+    }
+    Ok(())
+}
+
+/// Where notices changed, every held ticket is looked at again: its outage may have been taken back.
+fn wake(store: &Store, now: Timestamp) -> Result<(), Error> {
+    const NOTE: &str = "notices judged by";
+    let mark = store.notices_mark()?;
+    if store.note(NOTE)?.as_deref() != Some(&mark) {
+        let tx = store.begin()?;
+        tx.wake_held(now)?;
+        tx.keep_note(NOTE, &mark)?;
+        tx.commit()?;
     }
     Ok(())
 }
@@ -233,8 +254,9 @@ type Judged = (Case, Decision);
 impl Case {
     fn decide(self, rules: &RuleSet, now: Timestamp) -> Judged {
         let mut decision = ticket::decide(&self.facts, self.row.decision.as_ref(), rules, now);
-        // It is dated when it was judged at last, as far as it waited for that.
-        decision.at = self.row.decision.as_ref().and(self.row.due).filter(|due| *due > self.row.crossed);
+        // It is dated when it was due at last, as far as it waited for that.
+        let due = self.row.decision.as_ref().and_then(|before| before.due).map(|due| due.min(now));
+        decision.at = due.filter(|due| *due > self.row.crossed);
         (self, decision)
     }
 }

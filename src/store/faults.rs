@@ -10,6 +10,7 @@ use crate::alert::{Outcome, Reason};
 use crate::ticket::Fault;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
+use sha2::{Digest, Sha256};
 
 /// A step of the ladder in `schema.rs`.
 pub(super) const TABLES: &str = "
@@ -64,6 +65,15 @@ impl Tx<'_> {
             .map(|_| ())
     }
 
+    /// Held tickets are due.
+    pub fn wake_held(&self, now: Timestamp) -> Result<(), Error> {
+        self.db()
+            .prepare_cached("UPDATE ticket SET due=min(due,?1) WHERE due IS NOT NULL AND state='held'")
+            .and_then(|mut s| s.execute([now.as_second()]))
+            .doing("wake held tickets")
+            .map(|_| ())
+    }
+
     /// A maintenance center gets a ticket dated so; rows older than a day before it are forgotten.
     pub fn note_center(&self, center: &str, ticket: i64, at: Timestamp) -> Result<(), Error> {
         let day = at.as_second().saturating_sub(86_400);
@@ -104,6 +114,24 @@ impl Store {
             .and_then(|mut s| s.query_row(params![center, from, to], |r| r.get::<_, i64>(0)))
             .doing("count the tickets of a center")
             .map(|n| n.max(0) as u64)
+    }
+
+    /// Another text whenever notices were added, changed or taken back.
+    pub fn notices_mark(&self) -> Result<String, Error> {
+        let mut hash = Sha256::new();
+        for query in [
+            "SELECT name||' '||digest FROM notice_file ORDER BY name",
+            "SELECT notice.notice FROM notice_file JOIN notice ON notice.file=notice_file.id
+             WHERE notice_file.name='' ORDER BY notice.name",
+        ] {
+            let texts: Vec<String> = self
+                .connection
+                .prepare_cached(query)
+                .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+                .doing("look whether notices changed")?;
+            texts.iter().for_each(|text| hash.update(format!("{text}\n")));
+        }
+        Ok(super::hex::encode(&hash.finalize()))
     }
 
     /// Recovery notices among the mails after this one, in their order: a walk along the primary key.

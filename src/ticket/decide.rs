@@ -54,6 +54,9 @@ pub fn decide(facts: &TicketFacts, before: Option<&Decision>, rules: &RuleSet, n
         if recovered {
             return made(State::Closed, local(), reasons, None);
         }
+    } else if let Some(before) = before {
+        // Deferred after an outage: what was said then still holds.
+        reasons.extend(before.reasons.iter().filter(|reason| reason.contains("still failing: ")).cloned());
     }
     let (device, server) = evidence.diagnosis.findings();
     let table = &rules.settings.diagnosis.findings;

@@ -273,10 +273,12 @@ impl CenterView {
 
 /// What, where and how bad, in one line that stays the same in every mail of the thread.
 pub(super) fn stem(facts: &TicketFacts) -> String {
-    let place = place(facts);
-    let place = place.unwrap_or_else(|| "location not stated".to_owned());
-    let short = |text: &str| clip(text, 60);
-    format!("[{}] {} ({})", facts.number, clip(&headline(facts), 100), short(&place))
+    let place = match place(facts) {
+        Some(place) => format!(" ({})", clip(&place, 60)),
+        None if facts.fault.is_some() => String::new(),
+        None => " (location not stated)".to_owned(),
+    };
+    format!("[{}] {}{place}", facts.number, clip(&headline(facts), 100))
 }
 
 /// `4 alerts in 1 h`: those inside the winning threshold's window that ends with the last alert.

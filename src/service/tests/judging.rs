@@ -258,3 +258,17 @@ fn a_device_that_answers_again_is_looked_at_anew_a_bounded_number_of_times() {
 fn state_of_site() -> (tempfile::TempDir, Store) {
     crate::intake::tests_support::state()
 }
+
+#[test]
+fn an_alert_that_joins_a_deferred_ticket_spends_no_recheck() {
+    let (_folder, store) = state_of_site();
+    let rules = shipped();
+    connection(&store, &rules, "node7", 0);
+    let mut network = Network::of(&[("node7", Finding::Up, "10.0.0.1"), ("is38", Finding::Up, "10.0.0.2")]);
+    judge_at(&store, &rules, &mut network, 2 * HOUR);
+    let due = only_ticket(&store).due;
+    connection(&store, &rules, "node7", 2 * HOUR + 1);
+    judge_at(&store, &rules, &mut network, 2 * HOUR + 20);
+    let row = only_ticket(&store);
+    assert_eq!((row.state, row.due, network.asked.len()), (State::Deferred, due, 1));
+}
