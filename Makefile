@@ -62,10 +62,11 @@ rigs: real-deps ## the full figures of the reliability rigs (POINTS, TRIALS, SEE
 bench: deps ## speed and memory beside the yardsticks in PERF, as a table
 	cargo build --release
 	benches/run --autoticket $(RELEASE) --perf $(PERF) --seed $(SEED)
+	benches/diagnosis --autoticket $(RELEASE)
 
-fuzz: deps ## both fuzz targets, FUZZ_SECONDS each, with the address sanitizer
+fuzz: deps ## all fuzz targets, FUZZ_SECONDS each, with the address sanitizer
 	cd fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $(TARGET)
-	for target in mail rules; do \
+	for target in mail rules tools outage inventory; do \
 	  mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
 	  ASAN_OPTIONS=detect_odr_violation=0 fuzz/target/$(TARGET)/release/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
 	    -artifact_prefix=fuzz/artifacts/$$target/ fuzz/corpus/$$target fuzz/seeds/$$target; \

@@ -28,6 +28,9 @@ _autoticket() {
             autoticket,device)
                 cmd="autoticket__subcmd__device"
                 ;;
+            autoticket,diagnose)
+                cmd="autoticket__subcmd__diagnose"
+                ;;
             autoticket,doctor)
                 cmd="autoticket__subcmd__doctor"
                 ;;
@@ -60,6 +63,9 @@ _autoticket() {
                 ;;
             autoticket,nodes)
                 cmd="autoticket__subcmd__nodes"
+                ;;
+            autoticket,outage)
+                cmd="autoticket__subcmd__outage"
                 ;;
             autoticket,repaired)
                 cmd="autoticket__subcmd__repaired"
@@ -112,6 +118,9 @@ _autoticket() {
             autoticket__subcmd__device,help)
                 cmd="autoticket__subcmd__device__subcmd__help"
                 ;;
+            autoticket__subcmd__device,import)
+                cmd="autoticket__subcmd__device__subcmd__import"
+                ;;
             autoticket__subcmd__device,list)
                 cmd="autoticket__subcmd__device__subcmd__list"
                 ;;
@@ -120,6 +129,9 @@ _autoticket() {
                 ;;
             autoticket__subcmd__device__subcmd__help,help)
                 cmd="autoticket__subcmd__device__subcmd__help__subcmd__help"
+                ;;
+            autoticket__subcmd__device__subcmd__help,import)
+                cmd="autoticket__subcmd__device__subcmd__help__subcmd__import"
                 ;;
             autoticket__subcmd__device__subcmd__help,list)
                 cmd="autoticket__subcmd__device__subcmd__help__subcmd__list"
@@ -175,6 +187,9 @@ _autoticket() {
             autoticket__subcmd__help,device)
                 cmd="autoticket__subcmd__help__subcmd__device"
                 ;;
+            autoticket__subcmd__help,diagnose)
+                cmd="autoticket__subcmd__help__subcmd__diagnose"
+                ;;
             autoticket__subcmd__help,doctor)
                 cmd="autoticket__subcmd__help__subcmd__doctor"
                 ;;
@@ -208,6 +223,9 @@ _autoticket() {
             autoticket__subcmd__help,nodes)
                 cmd="autoticket__subcmd__help__subcmd__nodes"
                 ;;
+            autoticket__subcmd__help,outage)
+                cmd="autoticket__subcmd__help__subcmd__outage"
+                ;;
             autoticket__subcmd__help,repaired)
                 cmd="autoticket__subcmd__help__subcmd__repaired"
                 ;;
@@ -234,6 +252,9 @@ _autoticket() {
                 ;;
             autoticket__subcmd__help__subcmd__audit,log)
                 cmd="autoticket__subcmd__help__subcmd__audit__subcmd__log"
+                ;;
+            autoticket__subcmd__help__subcmd__device,import)
+                cmd="autoticket__subcmd__help__subcmd__device__subcmd__import"
                 ;;
             autoticket__subcmd__help__subcmd__device,list)
                 cmd="autoticket__subcmd__help__subcmd__device__subcmd__list"
@@ -276,6 +297,18 @@ _autoticket() {
                 ;;
             autoticket__subcmd__help__subcmd__nodes,misses)
                 cmd="autoticket__subcmd__help__subcmd__nodes__subcmd__misses"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,add)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__add"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,check)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__check"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,list)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__list"
+                ;;
+            autoticket__subcmd__help__subcmd__outage,remove)
+                cmd="autoticket__subcmd__help__subcmd__outage__subcmd__remove"
                 ;;
             autoticket__subcmd__help__subcmd__rules,check)
                 cmd="autoticket__subcmd__help__subcmd__rules__subcmd__check"
@@ -370,6 +403,36 @@ _autoticket() {
             autoticket__subcmd__nodes__subcmd__help,misses)
                 cmd="autoticket__subcmd__nodes__subcmd__help__subcmd__misses"
                 ;;
+            autoticket__subcmd__outage,add)
+                cmd="autoticket__subcmd__outage__subcmd__add"
+                ;;
+            autoticket__subcmd__outage,check)
+                cmd="autoticket__subcmd__outage__subcmd__check"
+                ;;
+            autoticket__subcmd__outage,help)
+                cmd="autoticket__subcmd__outage__subcmd__help"
+                ;;
+            autoticket__subcmd__outage,list)
+                cmd="autoticket__subcmd__outage__subcmd__list"
+                ;;
+            autoticket__subcmd__outage,remove)
+                cmd="autoticket__subcmd__outage__subcmd__remove"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,add)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__add"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,check)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__check"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,help)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__help"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,list)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__list"
+                ;;
+            autoticket__subcmd__outage__subcmd__help,remove)
+                cmd="autoticket__subcmd__outage__subcmd__help__subcmd__remove"
+                ;;
             autoticket__subcmd__rules,check)
                 cmd="autoticket__subcmd__rules__subcmd__check"
                 ;;
@@ -461,7 +524,7 @@ _autoticket() {
 
     case "${cmd}" in
         autoticket)
-            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help"
+            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -765,7 +828,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__device)
-            opts="-h -V --rules --state --now --json --help --version list show help"
+            opts="-h -V --rules --state --now --json --help --version list show import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -791,7 +854,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__device__subcmd__help)
-            opts="list show help"
+            opts="list show import help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -805,6 +868,20 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__device__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__device__subcmd__help__subcmd__import)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -839,6 +916,36 @@ _autoticket() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__device__subcmd__import)
+            opts="-h -V --format --dry-run --force --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "csv ansible yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -887,6 +994,48 @@ _autoticket() {
                 return 0
             fi
             case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__diagnose)
+            opts="-q -h -V --hosts --server --count --timeout --no-route --fresh --quiet --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --rules)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1075,7 +1224,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__explain)
-            opts="-h -V --rules --state --now --json --help --version"
+            opts="-h -V --diagnose --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1281,7 +1430,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help)
-            opts="init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help"
+            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1379,8 +1528,22 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help__subcmd__device)
-            opts="list show"
+            opts="list show import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__device__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1409,6 +1572,20 @@ _autoticket() {
         autoticket__subcmd__help__subcmd__device__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__diagnose)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1729,6 +1906,76 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help__subcmd__nodes__subcmd__misses)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage)
+            opts="add list remove check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__outage__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2538,6 +2785,296 @@ _autoticket() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        autoticket__subcmd__outage)
+            opts="-h -V --rules --state --now --json --help --version add list remove check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__add)
+            opts="-h -V --device --mac --ip --glob --building --server --region --package --from --until --duration --rrule --zone --reason --author --expires --id --drop --dry-run --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --glob)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --building)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --package)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rrule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --zone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --author)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__check)
+            opts="-h -V --device --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help)
+            opts="add list remove check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__list)
+            opts="-h -V --holding --limit --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__outage__subcmd__remove)
+            opts="-h -V --dry-run --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         autoticket__subcmd__repaired)
             opts="-h -V --at --failure --dry-run --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2761,12 +3298,44 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__rules__subcmd__test)
-            opts="-h -V --all --rules --state --now --json --help --version"
+            opts="-h -V --all --route --at --building --room --region --server --package --failure --network --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --building)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --room)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --package)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --rules)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -40,14 +40,16 @@ complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "mail" -d 'See
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "alert" -d 'See alert records and what was done with them'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "ticket" -d 'See job tickets and what stands behind them; close one, send one again'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "threshold" -d 'See thresholds; set and unset them while running'
-complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "device" -d 'See devices: facts from their alerts, counts, tickets'
+complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "outage" -d 'See posted outages, post and take back ones, check their files'
+complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "device" -d 'See devices: facts from their alerts, counts, tickets; import where they stand'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "nodes" -d 'See and change the node list: the nodes whose alerts are believed'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "domains" -d 'See and change the domain list: the domains whose mails are believed'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "failed" -d 'See failed distributions, and dismiss one that needs no redistribution'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "repaired" -d 'Take the repair of a device: reset its counts, end its tickets, say what to redistribute'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "audit" -d 'Prove that every mail received is accounted for; exit 1 where the sum is not balanced'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "rules" -d 'Check rules, run their samples, see what they say'
-complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists and transport; exit 1 where something is wrong'
+complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "diagnose" -d 'Ping computers and trace the routes to them, as their tickets would show it'
+complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists, transport, clock, zones, privileges for ping and route, and names; exit 1 where something is wrong'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "man" -d 'Print the manual page autoticket(1)'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -76,6 +78,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand ingest" -s V -l ve
 complete -c autoticket -n "__fish_autoticket_using_subcommand explain" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand explain" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand explain" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand explain" -l diagnose -d 'Ask the network as well: ping and route of each device that would get a ticket'
 complete -c autoticket -n "__fish_autoticket_using_subcommand explain" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand explain" -s V -l version -d 'Print version'
@@ -269,15 +272,79 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand threshold; and __f
 complete -c autoticket -n "__fish_autoticket_using_subcommand threshold; and __fish_seen_subcommand_from help" -f -a "set" -d 'Set a threshold; it stands over the rules\' one of the same scope and failure type'
 complete -c autoticket -n "__fish_autoticket_using_subcommand threshold; and __fish_seen_subcommand_from help" -f -a "unset" -d 'Take back a threshold that was set while running'
 complete -c autoticket -n "__fish_autoticket_using_subcommand threshold; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -l json -d 'Print JSON'
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -s h -l help -d 'Print help'
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -s V -l version -d 'Print version'
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -f -a "list" -d 'List devices by name'
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -f -a "show" -d 'Show one device: facts, a tracking record per failure type, latest alerts'
-complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -s h -l help -d 'Print help'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -f -a "add" -d 'Post an outage'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -f -a "list" -d 'List posted outages, as they were last taken in'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -f -a "remove" -d 'Take back an outage that was posted by hand, or forget a file that is gone'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -f -a "check" -d 'Check outage files: mistakes with their places, and what is odd about notices'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and not __fish_seen_subcommand_from add list remove check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l device -d 'Name, alias, MAC or IP address of a device; this and the next ones repeat' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l mac -d 'MAC address in any notation' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l ip -d 'IP address in any notation' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l glob -d 'Glob over names of devices (quoted)' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l building -d 'Building, case ignored' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l server -d 'Intermediate server, or a glob' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l region -d 'Region, case ignored' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l package -d 'Package, or a glob' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l from -d 'Its start: a time, a date, or now where it is not said' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l until -d 'Its end: a time, or a date, whose end is meant; open where it is not said' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l duration -d 'Its length, such as 2h or P1D' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l rrule -d 'Recurrence, an RRULE of RFC 5545 such as \'FREQ=WEEKLY;BYDAY=SU\'' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l zone -d 'IANA zone of its times [default: outages.zone of the rules]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l reason -d 'Why' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l author -d 'Who posts it [default: the login name]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l expires -d 'When it holds no more, whatever else is said' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l id -d 'Its name [default: made from what it says]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l drop -d 'Write no ticket afterwards either, and correct the count'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l dry-run -d 'Say what would be posted, change nothing'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -l limit -d 'At most this many; 0: all' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -l holding -d 'Only those that hold now'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from remove" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from remove" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from remove" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from remove" -l dry-run -d 'Say what would be removed, change nothing'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from check" -l device -d 'Say as well whether these files expect this device to fail now (see --now)' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from check" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from check" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from check" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from help" -f -a "add" -d 'Post an outage'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from help" -f -a "list" -d 'List posted outages, as they were last taken in'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take back an outage that was posted by hand, or forget a file that is gone'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check outage files: mistakes with their places, and what is odd about notices'
+complete -c autoticket -n "__fish_autoticket_using_subcommand outage; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -s h -l help -d 'Print help'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -f -a "list" -d 'List devices by name'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -f -a "show" -d 'Show one device: facts, a tracking record per failure type, latest alerts'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -f -a "import" -d 'Replace the location records by an inventory, all or nothing; shows what changes'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and not __fish_seen_subcommand_from list show import help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from list" -l after -d 'Only names after this one' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from list" -l limit -d 'Most devices to list; 0: all' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from list" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
@@ -292,8 +359,20 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l format -d 'How it is written [default: by the file\'s name: .csv, .json, .yaml]' -r -f -a "csv\t''
+ansible\t''
+yaml\t''"
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l dry-run -d 'Show what would change, change nothing'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l force -d 'Import it even if half of the records or more would vanish'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "list" -d 'List devices by name'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one device: facts, a tracking record per failure type, latest alerts'
+complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "import" -d 'Replace the location records by an inventory, all or nothing; shows what changes'
 complete -c autoticket -n "__fish_autoticket_using_subcommand device; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autoticket -n "__fish_autoticket_using_subcommand nodes; and not __fish_seen_subcommand_from list import accept forget misses help" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand nodes; and not __fish_seen_subcommand_from list import accept forget misses help" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
@@ -441,7 +520,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __f
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "list" -d 'List the formats in the order in which they are tried'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -451,10 +530,19 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l route -d 'Show the way to the maintenance center of this device, and why' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l at -d 'With --route: when the ticket is to be seen to [default: now]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l building -d 'With --route: the building an alert states' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l room -d 'With --route: the room an alert states' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l region -d 'With --route: the region an alert states' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l server -d 'With --route: the intermediate server' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l package -d 'With --route: the package' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l failure -d 'With --route: the failure type' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l all -d 'With mails: formats whose literals do not occur in the mail as well'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l network -d 'With --route: the network failed, not the device'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
@@ -471,10 +559,23 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the formats in the order in which they are tried'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l hosts -d 'A file with one name or address a line; - for standard input' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l server -d 'The intermediate server, looked at with them' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l count -d 'Echo requests to each [default: as the rules say]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l timeout -d 'How long one reply is waited for [default: as the rules say]' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l no-route -d 'Ping only'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l fresh -d 'Take over no finding of an earlier run'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s q -l quiet -d 'One line per computer'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -l json -d 'Print JSON'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c autoticket -n "__fish_autoticket_using_subcommand diagnose" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
@@ -498,27 +599,29 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l dr
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "init" -d 'Make the state folder and a commented rules folder'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "ingest" -d 'Take in error alerts: one mail on standard input, or files, folders, Maildirs and mbox files'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "explain" -d 'Walk a mail through each gate and say what ingest would do with it now; changes nothing'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "flush" -d 'Do what is due: take up the spool, judge deferred tickets, transmit the outbox'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "run" -d 'Stay up: watch Maildirs, judge tickets, transmit, refresh lists, reload rules, forget what is old'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "status" -d 'Show mails, tickets and due work; exit 1 where something is left to see to'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "mail" -d 'See what became of mails, and judge stored mails anew'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "alert" -d 'See alert records and what was done with them'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "ticket" -d 'See job tickets and what stands behind them; close one, send one again'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "threshold" -d 'See thresholds; set and unset them while running'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "device" -d 'See devices: facts from their alerts, counts, tickets'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "nodes" -d 'See and change the node list: the nodes whose alerts are believed'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "domains" -d 'See and change the domain list: the domains whose mails are believed'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "failed" -d 'See failed distributions, and dismiss one that needs no redistribution'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "repaired" -d 'Take the repair of a device: reset its counts, end its tickets, say what to redistribute'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "audit" -d 'Prove that every mail received is accounted for; exit 1 where the sum is not balanced'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "rules" -d 'Check rules, run their samples, see what they say'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists and transport; exit 1 where something is wrong'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "man" -d 'Print the manual page autoticket(1)'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold device nodes domains failed repaired audit rules doctor man completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "init" -d 'Make the state folder and a commented rules folder'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "ingest" -d 'Take in error alerts: one mail on standard input, or files, folders, Maildirs and mbox files'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "explain" -d 'Walk a mail through each gate and say what ingest would do with it now; changes nothing'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "flush" -d 'Do what is due: take up the spool, judge deferred tickets, transmit the outbox'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "run" -d 'Stay up: watch Maildirs, judge tickets, transmit, refresh lists, reload rules, forget what is old'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "status" -d 'Show mails, tickets and due work; exit 1 where something is left to see to'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "mail" -d 'See what became of mails, and judge stored mails anew'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "alert" -d 'See alert records and what was done with them'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "ticket" -d 'See job tickets and what stands behind them; close one, send one again'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "threshold" -d 'See thresholds; set and unset them while running'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "outage" -d 'See posted outages, post and take back ones, check their files'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "device" -d 'See devices: facts from their alerts, counts, tickets; import where they stand'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "nodes" -d 'See and change the node list: the nodes whose alerts are believed'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "domains" -d 'See and change the domain list: the domains whose mails are believed'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "failed" -d 'See failed distributions, and dismiss one that needs no redistribution'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "repaired" -d 'Take the repair of a device: reset its counts, end its tickets, say what to redistribute'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "audit" -d 'Prove that every mail received is accounted for; exit 1 where the sum is not balanced'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "rules" -d 'Check rules, run their samples, see what they say'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "diagnose" -d 'Ping computers and trace the routes to them, as their tickets would show it'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists, transport, clock, zones, privileges for ping and route, and names; exit 1 where something is wrong'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "man" -d 'Print the manual page autoticket(1)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from mail" -f -a "list" -d 'List mails, latest first'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from mail" -f -a "show" -d 'Show one mail: outcome, reason, alert records'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from mail" -f -a "retry" -d 'Judge rejected, unrecognised and quarantined mails anew, in event order'
@@ -531,8 +634,13 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_s
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from threshold" -f -a "list" -d 'List thresholds, narrowest scope first: of those that fit an alert the first one holds'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from threshold" -f -a "set" -d 'Set a threshold; it stands over the rules\' one of the same scope and failure type'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from threshold" -f -a "unset" -d 'Take back a threshold that was set while running'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from outage" -f -a "add" -d 'Post an outage'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from outage" -f -a "list" -d 'List posted outages, as they were last taken in'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from outage" -f -a "remove" -d 'Take back an outage that was posted by hand, or forget a file that is gone'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from outage" -f -a "check" -d 'Check outage files: mistakes with their places, and what is odd about notices'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from device" -f -a "list" -d 'List devices by name'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from device" -f -a "show" -d 'Show one device: facts, a tracking record per failure type, latest alerts'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from device" -f -a "import" -d 'Replace the location records by an inventory, all or nothing; shows what changes'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from nodes" -f -a "list" -d 'List the entries by name'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from nodes" -f -a "import" -d 'Replace the list by a file, all or nothing; shows what changes'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from nodes" -f -a "accept" -d 'Accept unknown nodes: they enter the list to stay, and their rejected mails are judged anew'
@@ -544,6 +652,6 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_s
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from failed" -f -a "dismiss" -d 'Dismiss a failed distribution: nobody needs it any more'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "log" -d 'List who changed what by hand, latest first'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "list" -d 'List the formats in the order in which they are tried'

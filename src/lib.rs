@@ -17,7 +17,7 @@ pub mod intake;
 pub mod location;
 /// Bytes to a bounded [`mail::Mail`]; readers for stdin, files, Maildir and mbox.
 pub mod mail;
-/// Outage notices: is this device expected to fail now? (A room to come; the types that pass through.)
+/// Outage notices and calendars: is this device expected to fail now? Pure.
 pub mod outage;
 /// Operators' YAML: read, layered, checked, compiled. Pure.
 pub mod rules;

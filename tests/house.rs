@@ -23,14 +23,28 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("mail", &[]),
     ("alert", &["mail", "rules", "shown"]),
     ("tracking", &["rules"]),
-    ("outage", &[]),
-    ("diagnosis", &[]),
-    ("location", &[]),
+    ("outage", &["alert", "rules", "shown"]),
+    ("diagnosis", &["rules"]),
+    ("location", &["alert", "rules"]),
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
-    ("store", &["alert", "mail", "rules", "ticket", "tracking"]),
+    ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
-    ("service", &["alert", "delivery", "rules", "store", "ticket", "tracking"]),
+    (
+        "service",
+        &[
+            "alert",
+            "delivery",
+            "diagnosis",
+            "location",
+            "outage",
+            "rules",
+            "shown",
+            "store",
+            "ticket",
+            "tracking",
+        ],
+    ),
 ];
 
 /// Rooms without file, clock, network, environment, database, program or thread.
@@ -38,7 +52,13 @@ const PURE: [&str; 9] =
     ["rules", "mail", "alert", "tracking", "outage", "diagnosis", "location", "ticket", "shown"];
 
 /// The files of pure rooms that touch the world, and why.
-const EDGES: [(&str, &str); 4] = [
+const EDGES: [(&str, &str); 10] = [
+    ("src/diagnosis/mod.rs", "asks what this process may do"),
+    ("src/diagnosis/pass.rs", "runs a pass: threads, its time limit, the kernel's routing table"),
+    ("src/diagnosis/ping.rs", "the ICMP socket of echo requests, and its runtime"),
+    ("src/diagnosis/programs.rs", "starts the system's ping and traceroute"),
+    ("src/diagnosis/resolve.rs", "getaddrinfo, in threads that can be left behind"),
+    ("src/diagnosis/route.rs", "the ICMP sockets of traces"),
     ("src/mail/mailbox.rs", "walks files, folders and Maildirs"),
     ("src/mail/mbox.rs", "reads an mbox while it grows no memory"),
     ("src/mail/model.rs", "a raw mail over the memory bound is an open file"),
@@ -152,7 +172,12 @@ fn network_elsewhere(sources: &[Source]) -> Vec<String> {
         let speaks = below(path, "lettre::transport")
             || ["rustls", "rustls_native_certs"].iter().any(|c| below(path, c))
             || path.split("::").any(|word| socket.contains(&word));
-        (speaks && source.room() != "delivery").then(|| format!("`{path}`: only `delivery` speaks SMTP"))
+        let resolves = source.path == "src/diagnosis/resolve.rs" && path.ends_with("ToSocketAddrs");
+        let icmp = ["surge_ping", "trippy_core", "socket2", "tokio"].iter().any(|c| below(path, c));
+        let wrong = speaks && !resolves && source.room() != "delivery";
+        wrong.then(|| format!("`{path}`: only `delivery` speaks SMTP")).or_else(|| {
+            (icmp && source.room() != "diagnosis").then(|| format!("`{path}`: only `diagnosis` speaks ICMP"))
+        })
     })
 }
 
@@ -196,8 +221,11 @@ fn impurities(sources: &[Source]) -> Vec<String> {
 }
 
 fn programs_elsewhere(sources: &[Source]) -> Vec<String> {
-    const STARTERS: [(&str, &str); 2] =
-        [("src/delivery/sendmail.rs", "sendmail"), ("src/cli/list_file.rs", "the program that gives a list")];
+    const STARTERS: [(&str, &str); 3] = [
+        ("src/delivery/sendmail.rs", "sendmail"),
+        ("src/cli/list_file.rs", "the program that gives a list"),
+        ("src/diagnosis/programs.rs", "the system's ping and traceroute"),
+    ];
     paths_against(sources, |source, path| {
         let starts = path.ends_with("Command::new") || below(path, "rustix::runtime");
         (starts && !STARTERS.iter().any(|(file, _)| *file == source.path))
@@ -468,7 +496,7 @@ fn no_fixture_is_forgotten() {
 #[test]
 fn a_broken_rule_is_seen() {
     type Rule = fn(&[Source]) -> Vec<String>;
-    let cases: [(Rule, &str, &str); 23] = [
+    let cases: [(Rule, &str, &str); 24] = [
         (forbidden_arrows, "src/rules/words.rs", "use crate::mail::Mail;"),
         (forbidden_arrows, "src/store/mod.rs", "fn f() { crate::intake::take_in() }"),
         (forbidden_arrows, "src/mail/date.rs", "use super::super::alert::Engine;"),
@@ -477,6 +505,7 @@ fn a_broken_rule_is_seen() {
         (sql_elsewhere, "src/intake/mod.rs", "use rusqlite::Connection;"),
         (sql_elsewhere, "src/cli/mail.rs", "const Q: &str = \"\\\n SELECT 1\";"),
         (network_elsewhere, "src/ticket/letter.rs", "use lettre::transport::smtp::SmtpTransport;"),
+        (network_elsewhere, "src/service/mod.rs", "use surge_ping::Client;"),
         (network_elsewhere, "src/service/mod.rs", "use std::net::{IpAddr, TcpStream};"),
         (printing_elsewhere, "src/service/mod.rs", "fn f() { eprintln!(\"x\") }"),
         (printing_elsewhere, "src/store/mod.rs", "use std::io; fn f() { io::stdout() }"),

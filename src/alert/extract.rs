@@ -46,7 +46,7 @@ pub fn record(context: Context, block: &Block) -> AlertRecord {
     let device_stated = value(Field::Device).unwrap_or_default();
     let mut device = name::composite(&device_stated);
     if let Some(text) = value(Field::Mac) {
-        device.mac = name::composite(&text).mac.or(device.mac);
+        device.mac = name::composite(&text).mac.or_else(|| name::mac_anyhow(&text)).or(device.mac);
     }
     if let Some(text) = value(Field::Ip) {
         device.ip = name::composite(&text).ip.or(device.ip);
@@ -94,6 +94,7 @@ pub fn record(context: Context, block: &Block) -> AlertRecord {
         room: value(Field::Room).or(room),
         location,
         detail,
+        routed: None,
     }
 }
 

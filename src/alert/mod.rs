@@ -42,3 +42,4 @@ mod tests_support;
 pub use engine::{Engine, Reading};
 pub use model::{AlertRecord, Judgement, ListEntry, Lists, Outcome, Reason, Step};
 pub use pattern::Effort;
+pub use stated::building_and_room;

@@ -188,6 +188,22 @@ pub struct AlertRecord {
     pub detail: String,
     /// Set where this record was refused though its mail was not.
     pub refused: Option<Reason>,
+    /// Written back once its ticket was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Routed>,
+}
+
+/// Where an alert led: the place that holds for its device, and who was asked to repair it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Routed {
+    /// What the location records said: `verified`, `corrected`, `contradictory`, `unrecorded`, `not asked`.
+    pub location: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub building: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
+    /// Id of the maintenance center.
+    pub center: String,
 }
 
 /// What judging a mail gave.

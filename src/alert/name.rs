@@ -22,7 +22,7 @@ pub fn normal(name: &str) -> String {
         lower.map(|c| if crate::shown::is_hidden(c) { REPLACEMENT } else { c }).collect()
     };
     loop {
-        let bare = stripped(&text);
+        let bare = stripped(&text).trim();
         if bare.is_empty() || bare.len() == text.len() {
             break;
         }
@@ -136,6 +136,23 @@ pub fn mac(text: &str) -> Option<String> {
     (octets.len() == 6).then(|| octets.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
 }
 
+/// [`mac`], and six octets without any separator, or in two groups or more of four or six digits
+/// (`0800-201a-2b3c`, `080020-1a2b3c`): only where a MAC address is meant, for a name may look like that.
+pub fn mac_anyhow(text: &str) -> Option<String> {
+    mac(text).or_else(|| {
+        let text = text.trim();
+        let groups: Vec<&str> = text.split(['-', ':', '.', ' ']).collect();
+        let even = matches!(groups[0].len(), 4 | 6 | 12) && groups.iter().all(|g| g.len() == groups[0].len());
+        let digits = groups.concat();
+        let whole = even && digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if !whole {
+            return None;
+        }
+        let pairs: Vec<&str> = (0..6).map(|at| &digits[2 * at..2 * at + 2]).collect();
+        mac(&pairs.join(":"))
+    })
+}
+
 fn octet(text: Option<&str>) -> Option<u8> {
     let text = text.filter(|t| (1..=2).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_hexdigit()))?;
     u8::from_str_radix(text, 16).ok()
@@ -247,6 +264,12 @@ mod tests {
             ["08:00:20:1a:2b", "08:00:20:1a:2b:3c:4d", "8-0-20-1a-2b-3c", "10.1.2.3", "+8:00:20:1a:2b:3c", ""]
         {
             assert_eq!(mac(not), None, "{not}");
+        }
+        for written in ["0800201A2b3c", "0800-201a-2b3c", "080020-1a2b3c", "8:0:20:1a:2b:3c"] {
+            assert_eq!(mac_anyhow(written).as_deref(), Some("08:00:20:1a:2b:3c"), "{written}");
+        }
+        for not in ["0800201a2b3", "0800-201a2b3c", "node-201a-2b3c", "", "äöüäöü"] {
+            assert_eq!(mac_anyhow(not), None, "{not}");
         }
         assert_eq!(ip("2001:0DB8:0:0::1").as_deref(), Some("2001:db8::1"));
         assert_eq!(ip("::ffff:10.1.2.3").as_deref(), Some("10.1.2.3"));

@@ -1,13 +1,14 @@
-//! `device`: what is known of a device, and its tracking records.
+//! `device`: what is known of a device, its tracking records, and where the location records say it stands.
 
 use super::show::{self, Out, Table};
-use super::{Exit, Failure, Globals};
+use super::{Exit, Failure, Globals, device_import};
 use crate::alert::name;
+use crate::location::{Record, Stated, verify};
 use crate::store::{Access, DeviceFacts, DeviceRow, Store};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// See devices: facts from their alerts, counts, tickets
+/// See devices: facts from their alerts, counts, tickets; import where they stand
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -18,6 +19,7 @@ pub struct Args {
 enum Act {
     List(ListArgs),
     Show(ShowArgs),
+    Import(device_import::Args),
 }
 
 /// List devices by name
@@ -45,6 +47,49 @@ struct DeviceView<'a> {
     #[serde(flatten)]
     facts: &'a DeviceFacts,
     tracking: Vec<TrackingView<'a>>,
+    /// Where the records say it stands; `device show` alone asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<LocationView>,
+}
+
+/// What the location records say of a device.
+#[derive(Debug, Serialize)]
+struct LocationView {
+    words: String,
+    record: Option<Record>,
+}
+
+impl LocationView {
+    /// None where no records were ever imported.
+    fn of(store: &Store, stated: &Stated) -> Result<Option<Self>, Failure> {
+        if store.location_list()?.is_none() {
+            return Ok(None);
+        }
+        let verification = verify(stated, &store.locations_for(&stated.keys())?);
+        Ok(Some(Self { words: verification.words(), record: verification.record().cloned() }))
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![("location records", show::one(&self.words))];
+        let Some(record) = &self.record else { return pairs };
+        let text = |value: &Option<String>| value.clone();
+        let parts = [
+            ("  name", Some(record.name.clone())),
+            ("  aliases", Some(record.aliases.join(", "))),
+            ("  mac", Some(record.macs.join(", "))),
+            ("  ip", Some(record.ips.join(", "))),
+            ("  region", text(&record.region)),
+            ("  building", text(&record.building)),
+            ("  room", text(&record.room)),
+            ("  rack", text(&record.rack)),
+            ("  owner", text(&record.owner)),
+            ("  telephone", text(&record.telephone)),
+            ("  coordinates", record.coordinates.map(|c| c.to_string())),
+        ];
+        let written = parts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        pairs.extend(written.map(|(name, value)| (name, show::one(&value))).filter(|(_, v)| !v.is_empty()));
+        pairs
+    }
 }
 
 /// The tracking record of one failure type.
@@ -72,15 +117,16 @@ impl<'a> DeviceView<'a> {
                 ticket: ticket.filter(|t| t.state.is_open()).map(|t| t.number),
             });
         }
-        Ok(Self { device: &row.name, first: row.first, facts: &row.facts, tracking })
+        Ok(Self { device: &row.name, first: row.first, facts: &row.facts, tracking, location: None })
     }
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
-    let store = globals.store(Access::Read)?;
+    let store = || globals.store(Access::Read);
     match args.act {
-        Act::List(args) => list(globals, &store, &args),
-        Act::Show(args) => show(globals, &store, &args.name),
+        Act::List(args) => list(globals, &store()?, &args),
+        Act::Show(args) => show(globals, &store()?, &args.name),
+        Act::Import(args) => device_import::run(globals, &args),
     }
 }
 
@@ -121,11 +167,41 @@ pub(super) fn found(store: &Store, written: &str) -> Result<DeviceRow, Failure> 
     })
 }
 
+/// A device of which the location records know and no alert was ever counted.
+fn recorded_only(globals: &Globals, out: &mut Out, written: &str, location: &LocationView) -> Exit {
+    let device = name::normal(written);
+    if globals.json {
+        out.json("autoticket.device/1", serde_json::json!({ "device": device, "location": location }));
+        return Exit::Done;
+    }
+    out.pairs(&[("device", show::one(&device)), ("alerts", "none was ever counted".to_owned())]);
+    out.pairs(&location.pairs());
+    Exit::Done
+}
+
 fn show(globals: &Globals, store: &Store, written: &str) -> Result<Exit, Failure> {
     const LATEST: usize = 10;
-    let row = found(store, written)?;
-    let view = DeviceView::new(store, &row)?;
     let mut out = Out::new();
+    let known = store.device(&name::normal(written))?;
+    if known.is_none()
+        && let Some(location) = LocationView::of(store, &Stated::named(written))?
+        && location.record.is_some()
+    {
+        return Ok(recorded_only(globals, &mut out, written, &location));
+    }
+    let row = found(store, written)?;
+    let mut view = DeviceView::new(store, &row)?;
+    view.location = LocationView::of(
+        store,
+        &Stated {
+            names: vec![row.name.clone()],
+            mac: row.facts.mac.clone(),
+            ip: row.facts.ip.clone(),
+            region: row.facts.region.clone(),
+            building: row.facts.building.clone(),
+            room: row.facts.room.clone(),
+        },
+    )?;
     if globals.json {
         out.json("autoticket.device/1", &view);
         return Ok(Exit::Done);
@@ -143,6 +219,10 @@ fn show(globals: &Globals, store: &Store, written: &str) -> Result<Exit, Failure
         ("server", opt(&facts.server)),
         ("upstream", opt(&facts.upstream)),
     ]);
+    if let Some(location) = &view.location {
+        out.line("");
+        out.pairs(&location.pairs());
+    }
     out.line("");
     let mut table = Table::new(&["FAILURE", "COUNTED", "FIRST", "LAST", "TICKET"]);
     for t in &view.tracking {

@@ -2,6 +2,8 @@
 //!
 //! It changes nothing and goes on after a failed check: a broken rules folder does not hide a full disk.
 
+mod machine;
+
 use super::rules_folder;
 use super::show::{self, Out};
 use super::status::Work;
@@ -18,7 +20,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Check database, ownership, rules, spool, disk, lists and transport; exit 1 where something is wrong
+/// Check database, ownership, rules, spool, disk, lists, transport, clock, zones, privileges for ping and route, and
+/// names; exit 1 where something is wrong
 ///
 /// Says for each what is wrong and the way out. Nothing is changed and no mail is sent.
 #[derive(Debug, clap::Args)]
@@ -106,6 +109,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         }
         check_transport(rules, &state, &mut checks);
         check_zones(rules, &mut checks);
+        machine::check_privileges(rules, &mut checks);
+        machine::check_names(rules, &mut checks);
     }
     let mut out = Out::new();
     if globals.json {
@@ -293,7 +298,7 @@ fn check_clock(store: &Store, now: Timestamp, checks: &mut Checks) -> Result<(),
         );
         checks.warn("clock", text, "set the clock, or the mailbox that was read bears wrong times");
     } else {
-        checks.ok("clock", show::time(now));
+        checks.ok("clock", show::time(now) + &machine::clock_keeper());
     }
     Ok(())
 }

@@ -3,10 +3,13 @@
 use super::{Exit, Failure, Globals, World};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
+use crate::diagnosis::{self, Alone, Limits, Target};
 use crate::intake::{self, Account, Arrival, Arrived};
 use crate::mail::{self, mailbox};
+use crate::service::{judge, thread};
 use crate::shown::Shown;
-use crate::store::{Access, MailRow, Store};
+use crate::store::{self, Access, MailRow, Store, TicketRow};
+use crate::ticket::{self, TicketFacts};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,18 +20,41 @@ pub struct Args {
     /// Mail files or mailboxes, `-` for standard input, the id of a stored mail, or a ticket's number
     #[arg(required = true)]
     mails: Vec<PathBuf>,
+    /// Ask the network as well: ping and route of each device that would get a ticket
+    #[arg(long)]
+    diagnose: bool,
 }
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
     let store = globals.store(Access::Rehearse)?;
     let engine = world.engine(Effort::OneMail);
+    let mut ask = |targets: &[Target]| {
+        let limits = Limits::of(&world.rules.settings.diagnosis, world.now);
+        // Nothing is left for others: a look changes nothing.
+        Ok(diagnosis::diagnose(targets, &limits, &mut Alone::default()))
+    };
+    let mut not_asked = |_: &[Target]| Err("explain asks the network only with --diagnose".to_owned());
+    let diagnose: &mut judge::Diagnose<'_> = if args.diagnose { &mut ask } else { &mut not_asked };
     for path in &args.mails {
         for (arrived, row) in read(&world, &store, &engine, path)? {
-            let account = match &row {
-                Some(row) => intake::rehearse_stored(&store, &world.rules, &engine, row, &arrived)?,
-                None => intake::rehearse(&store, &world.rules, &engine, &arrived)?,
+            let mut crossings = Vec::new();
+            let mut look = |store: &Store, account: &Account| {
+                crossings = crossed(store, account)?;
+                Ok(())
             };
+            let rules = &world.rules;
+            let mut account = match &row {
+                Some(row) => intake::rehearse_stored(&store, rules, &engine, row, &arrived, &mut look)?,
+                None => intake::rehearse(&store, rules, &engine, &arrived, &mut look)?,
+            };
+            for (row, facts) in crossings {
+                let decision = match row.decision.clone().filter(|_| !args.diagnose) {
+                    Some(decision) => decision,
+                    None => judge::foresee(&store, rules, row, facts, world.now, &mut *diagnose)?,
+                };
+                account.steps.extend(ticket::steps(&decision));
+            }
             let mut out = io::stdout().lock();
             let _ = if world.json {
                 writeln!(out, "{}", super::show::json(&account))
@@ -38,6 +64,23 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The tickets whose threshold this mail's alerts met, as they would stand or as they stand.
+fn crossed(store: &Store, account: &Account) -> Result<Vec<(TicketRow, TicketFacts)>, store::Error> {
+    let mut numbers: Vec<&str> = account.alerts.iter().filter_map(|a| a.ticket.as_deref()).collect();
+    numbers.dedup();
+    let mut crossings = Vec::new();
+    for number in numbers {
+        let Some(row) = store.ticket_numbered(number)? else { continue };
+        let Some(alert) = store.alert(row.crossing)? else { continue };
+        if alert.mail == account.mail
+            && let Some(facts) = thread::facts(store, &row)?
+        {
+            crossings.push((row, facts));
+        }
+    }
+    Ok(crossings)
 }
 
 /// A mail to be explained, with its row where it is a stored one: that one is judged as if it came now.
@@ -59,7 +102,7 @@ fn read(world: &World, store: &Store, engine: &Engine<'_>, path: &Path) -> Resul
     }
     let number = path.to_str().filter(|t| !path.exists() && t.to_uppercase().starts_with("T-"));
     if let Some(number) = number {
-        return ticket(store, engine, number);
+        return mails_of(store, engine, number);
     }
     let mut mailbox = mailbox::Mailbox::open(path).map_err(failed)?;
     let mut found = Vec::new();
@@ -72,7 +115,7 @@ fn read(world: &World, store: &Store, engine: &Engine<'_>, path: &Path) -> Resul
 }
 
 /// The stored mails whose alerts made a ticket, in the order in which they were counted.
-fn ticket(store: &Store, engine: &Engine<'_>, number: &str) -> Result<Vec<Read>, Failure> {
+fn mails_of(store: &Store, engine: &Engine<'_>, number: &str) -> Result<Vec<Read>, Failure> {
     let row = store.ticket_numbered(number)?.ok_or_else(|| {
         let text = format!("no ticket {} stands", Shown::new(number));
         Failure::say(Exit::Data, text).hint("autoticket ticket list")

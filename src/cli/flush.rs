@@ -4,10 +4,11 @@ use super::{Exit, Failure, Globals, World, show};
 use crate::alert::engine::Engine;
 use crate::alert::pattern::Effort;
 use crate::delivery;
+use crate::diagnosis::{self, Limits, Target};
 use crate::intake;
 use crate::rules::RuleSet;
 use crate::service::{self, Report, Turn, Work};
-use crate::store::{Access, Store};
+use crate::store::{Access, SharedDiagnoses, Store};
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -97,13 +98,40 @@ pub(super) fn work(store: &Store, rules: &RuleSet, globals: &Globals) -> Result<
             ));
         }
     };
-    let mut work = Work { rules, clock: &clock, stop: &stop, progress: &mut progress };
+    let folder = globals.rules_folder();
+    let mut diagnose = diagnoser(store, rules, globals)?;
+    let mut work = Work {
+        rules,
+        clock: &clock,
+        stop: &stop,
+        folder: folder.as_deref(),
+        diagnose: &mut diagnose,
+        progress: &mut progress,
+    };
     let mut report = service::flush(store, &turn, transport.as_mut(), &mut work)?;
     report.spooled = spooled?;
     if visible && report != Report::default() {
         show::tell("");
     }
     Ok(report)
+}
+
+/// Asks the network, sharing what is found with other runs. Where the clock was replaced nothing is asked: what is
+/// found belongs to the true time.
+pub(super) fn diagnoser<'a>(
+    store: &'a Store,
+    rules: &'a RuleSet,
+    globals: &Globals,
+) -> Result<impl FnMut(&[Target]) -> Result<Vec<diagnosis::Report>, String> + use<'a>, Failure> {
+    let replaced = globals.now.is_some();
+    let clock = globals.clock()?;
+    Ok(move |targets: &[Target]| {
+        if replaced {
+            return Err("the clock was replaced".to_owned());
+        }
+        let limits = Limits::of(&rules.settings.diagnosis, clock());
+        Ok(diagnosis::diagnose(targets, &limits, &mut SharedDiagnoses(store)))
+    })
 }
 
 /// The transport of the rules, with the credentials folder of the service manager.

@@ -5,6 +5,7 @@
 
 use super::{Exit, Failure};
 use crate::alert::name;
+use crate::location::cells;
 use crate::rules::glob::{is_glob, matcher};
 use crate::shown::Shown;
 use crate::store::{ListKind, ListRow};
@@ -173,31 +174,10 @@ struct Columns {
 impl Columns {
     /// The header of a CSV: one of its columns is called `name`, and it is not the only word of a text list.
     fn of(line: &str) -> Option<Columns> {
-        let heads: Vec<String> = cells(line)?.iter().map(|h| h.trim().to_lowercase()).collect();
+        let heads: Vec<String> = cells(line, ',')?.iter().map(|h| h.trim().to_lowercase()).collect();
         let at = |word: &str| heads.iter().position(|h| h == word);
         Some(Columns { name: at("name")?, aliases: at("aliases"), only: at("only") })
     }
-}
-
-/// The cells of one CSV line (RFC 4180, without line ends inside quotes); None where a quote never ends.
-fn cells(line: &str) -> Option<Vec<String>> {
-    let mut cells = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        let cell = cells.last_mut().expect("never empty");
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                cell.push('"');
-            }
-            '"' if quoted => quoted = false,
-            '"' if cell.is_empty() => quoted = true,
-            ',' if !quoted => cells.push(String::new()),
-            c => cell.push(c),
-        }
-    }
-    (!quoted).then_some(cells)
 }
 
 struct Reader {
@@ -221,7 +201,7 @@ impl Reader {
     }
 
     fn record(&mut self, line: usize, text: &str, columns: &Columns) {
-        let Some(cells) = cells(text) else {
+        let Some(cells) = cells(text, ',') else {
             return self.wrong.push((line, "a quote that never ends".to_owned()));
         };
         let cell = |at: usize| cells.get(at).map_or("", |c| c.trim());

@@ -225,7 +225,14 @@ fn import(globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, 
     let would = if args.dry_run { "would be " } else { "" };
     let entries = if size == 1 { "1 entry".to_owned() } else { format!("{size} entries") };
     out.line(format!("{}: {entries}; {would}{}", kind.word(), words(&diff)));
-    for (sign, names) in [("+", &diff.added), ("-", &diff.removed), ("~", &diff.changed)] {
+    first_names(&mut out, &[("+", &diff.added), ("-", &diff.removed), ("~", &diff.changed)]);
+    store.close()?;
+    Ok(Exit::Done)
+}
+
+/// The first names of each kind of change, after its sign.
+pub(super) fn first_names(out: &mut Out, changes: &[(&str, &ListNames)]) {
+    for (sign, names) in changes {
         for name in &names.first {
             out.line(format!("  {sign} {}", show::one(name)));
         }
@@ -234,8 +241,6 @@ fn import(globals: &Globals, kind: ListKind, args: &ImportArgs) -> Result<Exit, 
             out.line(format!("  {sign} and {more} more"));
         }
     }
-    store.close()?;
-    Ok(Exit::Done)
 }
 
 fn words(diff: &ListDiff) -> String {

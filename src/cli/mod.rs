@@ -7,6 +7,8 @@ mod alert;
 mod audit;
 mod completions;
 mod device;
+mod device_import;
+mod diagnose;
 mod doctor;
 mod error;
 mod exit;
@@ -19,9 +21,11 @@ mod list_file;
 mod lists;
 mod mail;
 mod man;
+mod outage;
 mod repaired;
 mod rules;
 mod rules_folder;
+mod rules_route;
 mod run;
 mod show;
 mod status;
@@ -64,6 +68,7 @@ enum Command {
     Alert(alert::Args),
     Ticket(ticket::Args),
     Threshold(threshold::Args),
+    Outage(Box<outage::Args>),
     Device(device::Args),
     Nodes(lists::NodesArgs),
     Domains(lists::DomainsArgs),
@@ -71,6 +76,7 @@ enum Command {
     Repaired(repaired::Args),
     Audit(audit::Args),
     Rules(rules::Args),
+    Diagnose(diagnose::Args),
     Doctor(doctor::Args),
     Man(man::Args),
     Completions(completions::Args),
@@ -119,6 +125,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Alert(args) => alert::run(&globals, args),
         Command::Ticket(args) => ticket::run(&globals, args),
         Command::Threshold(args) => threshold::run(&globals, args),
+        Command::Outage(args) => outage::run(&globals, *args),
         Command::Device(args) => device::run(&globals, args),
         Command::Nodes(args) => lists::run_nodes(&globals, args),
         Command::Domains(args) => lists::run_domains(&globals, args),
@@ -126,6 +133,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Repaired(args) => repaired::run(&globals, args),
         Command::Audit(args) => audit::run(&globals, args),
         Command::Rules(args) => rules::run(&globals, args),
+        Command::Diagnose(args) => diagnose::run(&globals, args),
         Command::Doctor(args) => doctor::run(&globals, args),
         Command::Man(args) => man::run(&globals, args),
         Command::Completions(args) => completions::run(args),

@@ -29,6 +29,7 @@ pub struct Args {
 
 #[derive(Debug, Serialize)]
 struct KeyView<'a> {
+    device: &'a str,
     failure: &'a str,
     /// Alerts counted before the repair.
     total: u64,
@@ -73,9 +74,14 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         tx.commit()?;
     }
     let since = keys.iter().filter_map(|k| k.first).chain(since).min();
+    // Those behind a shared fault were repaired with it.
+    let mut devices: Vec<&str> = vec![&device];
+    devices.extend(keys.iter().map(|k| k.device.as_str()));
+    devices.sort_unstable();
+    devices.dedup();
     let period = since.map(|since| Period { since, until: at.max(since) });
     let servers = match period {
-        Some(period) => affected(&store, &device, period)?,
+        Some(period) => affected(&store, &devices, period)?,
         None => Vec::new(),
     };
     report(&world, &args, &device, at, &keys, period, &servers);
@@ -111,18 +117,24 @@ fn resolve(store: &Store, what: &str) -> Result<(String, Option<String>, Option<
     }
 }
 
-/// The servers whose jobs failed for this device or behind it, those that reach the device first.
-fn affected(store: &Store, device: &str, period: Period) -> Result<Vec<ServerView>, Failure> {
-    let filter = FailedFilter {
-        affected: Some(device.to_owned()),
-        since: Some(period.since),
-        until: Some(period.until),
-        ..FailedFilter::default()
-    };
-    Ok(by_server(&store.failed(&filter)?, device, period))
+/// The servers whose jobs failed for these devices or behind them, those that reach the devices first.
+fn affected(store: &Store, devices: &[&str], period: Period) -> Result<Vec<ServerView>, Failure> {
+    let mut rows = Vec::new();
+    for device in devices {
+        let filter = FailedFilter {
+            affected: Some((*device).to_owned()),
+            since: Some(period.since),
+            until: Some(period.until),
+            ..FailedFilter::default()
+        };
+        rows.extend(store.failed(&filter)?);
+    }
+    let mut seen = std::collections::HashSet::new();
+    rows.retain(|row| seen.insert(row.id.clone()));
+    Ok(by_server(&rows, devices, period))
 }
 
-fn by_server(rows: &[FailedRow], device: &str, period: Period) -> Vec<ServerView> {
+fn by_server(rows: &[FailedRow], devices: &[&str], period: Period) -> Vec<ServerView> {
     let mut servers: Vec<ServerView> = Vec::new();
     for row in rows {
         if let Some(known) = servers.iter_mut().find(|s| s.server == row.server) {
@@ -139,7 +151,7 @@ fn by_server(rows: &[FailedRow], device: &str, period: Period) -> Vec<ServerView
         servers.push(ServerView {
             server: row.server.clone(),
             failed: 1,
-            behind: row.server == device,
+            behind: devices.contains(&row.server.as_str()),
             command,
         });
     }
@@ -162,6 +174,7 @@ fn report(
         let keys: Vec<_> = keys
             .iter()
             .map(|k| KeyView {
+                device: &k.device,
                 failure: &k.failure,
                 total: k.total,
                 first: k.first,
@@ -181,7 +194,7 @@ fn report(
         let ticket = key.ticket.as_ref().map(|t| format!(", ticket {t} repaired")).unwrap_or_default();
         out.line(format!(
             "{would} {} {}: {}{ticket}",
-            show::one(device),
+            show::one(&key.device),
             key.failure,
             show::count(key.total, "alert")
         ));
@@ -233,7 +246,7 @@ mod tests {
         let period =
             Period { since: Timestamp::UNIX_EPOCH, until: "2026-03-12T18:00:00Z".parse().expect("a time") };
         let rows = [row("is38", "node7"), row("is38", "node8"), row("master", "is38"), row("", "is38")];
-        let servers = by_server(&rows, "is38", period);
+        let servers = by_server(&rows, &["is38"], period);
         let order: Vec<_> = servers.iter().map(|s| (s.server.as_str(), s.failed, s.behind)).collect();
         assert_eq!(order, [("", 1, false), ("master", 1, false), ("is38", 2, true)]);
         assert_eq!(

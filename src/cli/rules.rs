@@ -1,8 +1,8 @@
 //! `rules`: checks them, runs their samples, shows what they say and how they fare with a mail.
 
-use super::rules_folder;
 use super::show::{self, Out, Table};
 use super::{Exit, Failure, Globals, World};
+use super::{rules_folder, rules_route};
 use crate::alert::engine::Engine;
 use crate::alert::format::{Found, Trial};
 use crate::alert::pattern::Effort;
@@ -27,7 +27,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Act {
     Check(CheckArgs),
-    Test(TestArgs),
+    Test(Box<TestArgs>),
     Show(ShowArgs),
     List(ListArgs),
 }
@@ -39,7 +39,7 @@ struct CheckArgs {
     dir: Option<PathBuf>,
 }
 
-/// Run all samples beside the rules, or show how every format fares with a mail
+/// Run all samples beside the rules, or show how every format fares with a mail, or the way to a center
 #[derive(Debug, clap::Args)]
 struct TestArgs {
     /// Mails to show: which conditions hold, which do not, what is read
@@ -47,6 +47,8 @@ struct TestArgs {
     /// With mails: formats whose literals do not occur in the mail as well
     #[arg(long, requires = "mails")]
     all: bool,
+    #[command(flatten)]
+    route: rules_route::RouteArgs,
 }
 
 /// Show the settings in force
@@ -60,6 +62,10 @@ struct ListArgs {}
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     match args.act {
         Act::Check(args) => check(globals, args.dir),
+        Act::Test(args) if args.route.route.is_some() => {
+            let device = args.route.route.as_deref().unwrap_or_default();
+            rules_route::run(&World::load(globals)?, device, &args.route)
+        }
         Act::Test(args) if args.mails.is_empty() => test_samples(globals),
         Act::Test(args) => test_mails(globals, &args),
         Act::Show(ShowArgs {}) => settings(globals),

@@ -140,7 +140,15 @@ fn round(
     }
     let mut transport = flush::transport(store, &world.rules)?;
     let mut quiet = |_: &service::Report| {};
-    let mut work = Work { rules: &world.rules, clock: &clock, stop, progress: &mut quiet };
+    let mut diagnose = flush::diagnoser(store, &world.rules, globals)?;
+    let mut work = Work {
+        rules: &world.rules,
+        clock: &clock,
+        stop,
+        folder: world.folder.as_deref(),
+        diagnose: &mut diagnose,
+        progress: &mut quiet,
+    };
     let mut report = service::flush(store, turn, transport.as_mut(), &mut work)?;
     report.spooled = spooled;
     if !world.json || report != service::Report::default() {

@@ -223,6 +223,14 @@ struct ReplyView<'a> {
 }
 
 #[derive(Serialize)]
+struct MemberView<'a> {
+    ticket: &'a str,
+    device: &'a str,
+    failure: &'a str,
+    crossed: Timestamp,
+}
+
+#[derive(Serialize)]
 struct Whole<'a> {
     #[serde(flatten)]
     ticket: TicketView<'a>,
@@ -230,6 +238,8 @@ struct Whole<'a> {
     decision: Option<&'a crate::ticket::Decision>,
     alerts: Vec<super::alert::AlertView<'a>>,
     joined_alerts: Vec<super::alert::AlertView<'a>>,
+    /// Tickets that joined this one, because they share its fault.
+    members: Vec<MemberView<'a>>,
     outbox: Vec<MailOutView<'a>>,
     replies: Vec<ReplyView<'a>>,
 }
@@ -244,6 +254,7 @@ fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
     }
     let alerts = store.alerts_by_id(&row.alerts)?;
     let joined = store.joined(row.id, None, None, JOINED)?;
+    let members = store.fault_members(row.id)?;
     let ids = store.replies(row.id)?;
     let replies: Vec<MailRow> =
         ids.iter().filter_map(|id| store.mail(*id).transpose()).collect::<Result<_, _>>()?;
@@ -259,6 +270,15 @@ fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
             decision: row.decision.as_ref(),
             alerts: alerts.iter().map(Into::into).collect(),
             joined_alerts: joined.iter().map(Into::into).collect(),
+            members: members
+                .iter()
+                .map(|m| MemberView {
+                    ticket: &m.number,
+                    device: &m.device,
+                    failure: &m.failure,
+                    crossed: m.crossed,
+                })
+                .collect(),
             outbox: outbox.iter().map(Into::into).collect(),
             replies,
         };
@@ -266,6 +286,14 @@ fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     facts(&mut out, &row);
+    if !members.is_empty() {
+        out.line("\nbehind the same fault:");
+        let mut table = Table::new(&["TICKET", "DEVICE", "FAILURE", "CROSSED"]);
+        for m in &members {
+            table.row([m.number.clone(), show::one(&m.device), m.failure.clone(), show::time(m.crossed)]);
+        }
+        out.table(&table);
+    }
     transmissions(&mut out, &outbox);
     for (title, rows) in [("alerts up to the crossing", &alerts), ("joined since", &joined)] {
         if !rows.is_empty() {
@@ -292,7 +320,7 @@ fn facts(out: &mut Out, row: &TicketRow) {
                 "{} <{}>, {}",
                 show::one(&d.route.center.name),
                 show::one(&d.route.center.mail.join(", ")),
-                show::one(&d.route.why.words())
+                show::one(&d.route.words())
             )
         },
     );
@@ -321,6 +349,15 @@ fn facts(out: &mut Out, row: &TicketRow) {
     for reason in row.decision.iter().flat_map(|d| &d.reasons) {
         out.line(format!("  {}", show::one(reason)));
     }
+    let Some(decision) = &row.decision else { return };
+    let evidence = &decision.evidence;
+    out.line("\nchecked:");
+    out.line(format!("  outage notices: {}", show::one(&evidence.outage.words())));
+    out.line(format!("  diagnostics: {}", show::one(&evidence.diagnosis.summary())));
+    for line in evidence.diagnosis.diagnosis().iter().flat_map(|found| found.words()).skip(1) {
+        out.line(format!("    {}", show::one(&line)));
+    }
+    out.line(format!("  location records: {}", show::one(&evidence.location.words())));
 }
 
 fn transmissions(out: &mut Out, outbox: &[OutboxRow]) {

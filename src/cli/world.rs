@@ -134,6 +134,11 @@ impl World {
     }
 }
 
+/// The path of this program, for command lines that are to be run by somebody else.
+pub(super) fn own_program() -> String {
+    std::env::current_exe().map_or_else(|_| "autoticket".to_owned(), |path| path.display().to_string())
+}
+
 fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }

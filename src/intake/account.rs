@@ -165,11 +165,5 @@ pub(super) fn steps_of_count(
             None => "no ticket: the threshold is not met".into(),
         },
     });
-    steps.extend(["outage", "diagnosis", "location"].map(|room| Step {
-        gate: room.into(),
-        passed: true,
-        rule: "built in".into(),
-        text: "not asked".into(),
-    }));
     steps
 }

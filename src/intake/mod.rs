@@ -394,6 +394,12 @@ impl<'a, 'r> Desk<'a, 'r> {
         let mut tracked = self.tx.tracking(&record.device, &record.failure)?;
         let Some(id) = tracked.ticket.filter(|_| tracked.window.total == 0) else { return Ok(()) };
         let Some(mut row) = self.tx.store().ticket(id)?.filter(|t| t.state.is_open()) else { return Ok(()) };
+        if row.device != record.device || row.failure != record.failure {
+            // Its own joined that of a shared fault, which others need.
+            tracked.ticket = None;
+            self.tx.keep_tracking(&record.device, &record.failure, tracked);
+            return Ok(());
+        }
         row.why = Some(ticket::SUPERSEDED.to_owned());
         if row.state == State::Deferred {
             row.state = State::Dropped;
@@ -470,15 +476,20 @@ pub fn take_in(
     Ok(account)
 }
 
+/// Shown the state as it would be, before it is rolled back.
+pub type Look<'a> = dyn FnMut(&Store, &Account) -> Result<(), store::Error> + 'a;
+
 /// What taking in one mail would give now, and why; nothing is changed.
 pub fn rehearse(
     store: &Store,
     rules: &RuleSet,
     engine: &Engine<'_>,
     arrived: &Arrived,
+    look: &mut Look<'_>,
 ) -> Result<Account, store::Error> {
     let tx = store.begin()?;
     let account = Desk::open(&tx, rules, engine)?.settle(arrived, true)?;
+    look(store, &account)?;
     tx.roll_back();
     Ok(account)
 }
@@ -490,6 +501,7 @@ pub fn rehearse_stored(
     engine: &Engine<'_>,
     row: &MailRow,
     arrived: &Arrived,
+    look: &mut Look<'_>,
 ) -> Result<Account, store::Error> {
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
@@ -497,6 +509,7 @@ pub fn rehearse_stored(
     let judgement = desk.judge(arrived, true)?;
     let account = desk.file(arrived, judgement, Some(row), true)?;
     drop(desk);
+    look(store, &account)?;
     tx.roll_back();
     Ok(account)
 }

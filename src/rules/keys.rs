@@ -4,7 +4,7 @@
 //! the two places only fails a test.
 
 use super::reader::Keys;
-use super::{centers, format, gates, samples, settings, thresholds};
+use super::{centers, findings, format, gates, outages, samples, settings, thresholds};
 
 /// The tables, file by file.
 pub const KEYS: &[&Keys] = &[
@@ -26,10 +26,14 @@ pub const KEYS: &[&Keys] = &[
     &settings::SENDMAIL,
     &settings::TICKETS,
     &settings::KEEP,
+    &outages::OUTAGES,
+    &findings::DIAGNOSIS,
+    &findings::FINDING,
     &thresholds::TOP,
     &thresholds::THRESHOLD,
     &centers::TOP,
     &centers::CENTER,
+    &centers::BUILDING,
     &format::FORMATS,
     &format::FORMAT,
     &format::CONDITION,
@@ -41,6 +45,8 @@ pub const KEYS: &[&Keys] = &[
     &format::TAKE,
     &format::FAILURE,
     &format::CASE,
+    &outages::FILE,
+    &outages::NOTICE,
     &samples::TOP,
     &samples::SAMPLE,
     &samples::EXPECT,

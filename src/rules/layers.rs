@@ -65,13 +65,14 @@ pub(super) fn role(file: &str) -> Role<'_> {
 pub(super) const FILES: [&str; 3] = ["autoticket.yaml", "thresholds.yaml", "centers.yaml"];
 
 /// Lists which a higher layer adds to; every other list it replaces.
-const GROWING: [&str; 7] = [
+const GROWING: [&str; 8] = [
     "failure_types",
     "gates.relays",
     "gates.subject.prefixes",
     "gates.subject.refuse",
     "gates.subject.require",
     "maildirs",
+    "outages.files",
     "thresholds",
 ];
 

@@ -5,17 +5,22 @@
 //! database: whoever calls it has read the texts.
 
 pub mod cache;
+mod center;
 mod centers;
+mod coordinates;
 mod embedded;
+pub mod findings;
 mod format;
 mod gates;
 pub mod glob;
+mod hours;
 #[cfg(test)]
 mod invalid;
 mod keys;
 mod layers;
 mod mistake;
 pub mod model;
+pub mod outages;
 mod overlap;
 mod pattern;
 mod reader;
@@ -24,8 +29,9 @@ mod settings;
 mod thresholds;
 mod whole;
 mod words;
-mod yaml;
+pub mod yaml;
 
+pub use coordinates::Coordinates;
 pub use embedded::{base_files, embedded, embedded_digest, embedded_samples};
 pub use keys::KEYS;
 pub use layers::{EMBEDDED, Source};

@@ -3,6 +3,8 @@
 //! Patterns stay texts here; the room that uses one compiles it when a mail needs it, so that a process
 //! that handles one mail pays only for the patterns that mail reaches.
 
+pub use super::center::{Building, Center, Centers, Served, Way};
+pub use super::hours::Hours;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -63,6 +65,20 @@ pub struct Settings {
     pub maildirs: Vec<String>,
     /// How often `run` looks for due work.
     pub interval: Seconds,
+    pub outages: OutageRules,
+    /// How diagnostics are taken, and what becomes of a finding.
+    pub diagnosis: super::findings::DiagnosisRules,
+}
+
+/// Where outage notices are read from, besides the folder `outages`.
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+pub struct OutageRules {
+    /// Paths; relative to the rules folder.
+    pub files: Vec<String>,
+    /// A file unchanged for longer is told as stale.
+    pub stale_after: Seconds,
+    /// IANA zone of times without one.
+    pub zone: String,
 }
 
 /// Who we are in the tickets we write.
@@ -157,6 +173,8 @@ pub struct TicketRules {
     pub update_interval: Seconds,
     /// A ticket still alerting after this time gets a reminder.
     pub reminder_after: Seconds,
+    /// Tickets that one maintenance center gets in an hour; the rest becomes one list.
+    pub cap: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -438,35 +456,6 @@ impl Scope {
             Scope::Everywhere => Scope::NAMED,
         }
     }
-}
-
-/// `centers.yaml`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Centers {
-    pub centers: Vec<Center>,
-    /// Building (case ignored) to center id.
-    pub buildings: Vec<(String, String)>,
-    /// Region (case ignored) to center id.
-    pub regions: Vec<(String, String)>,
-    /// Center id; mandatory.
-    pub default: String,
-    pub origin: Origin,
-}
-
-/// A maintenance center.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Center {
-    pub id: String,
-    pub name: String,
-    /// Recipients of its tickets.
-    pub mail: Vec<String>,
-    pub telephone: Option<String>,
-    pub owner: Option<String>,
-    /// A human's address for Reply-To.
-    pub reply_to: Option<String>,
-    /// IANA zone in which times are shown.
-    pub zone: String,
-    pub origin: Origin,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,11 +3,12 @@
 //! In: the merged tree of all layers. Out: [`Settings`]. No default stands here: the embedded
 //! `autoticket.yaml` is the lowest layer and holds them all.
 
+use super::findings;
 use super::model::{
     Delivery, Effort, Identity, Keep, ListFrom, ListSource, Lists, Seconds, Settings, TicketRules, TimeRules,
     Tls, TransportRule,
 };
-use super::reader::{Checker, Fields, Keys};
+use super::reader::{Checker, Fields, Keys, Named};
 use super::yaml::{self, Entry, Node};
 
 macro_rules! keys {
@@ -17,7 +18,8 @@ macro_rules! keys {
 }
 
 keys!(TOP, "",
-    "identity" "state" "gates" "lists" "efforts" "time" "delivery" "tickets" "keep" "maildirs" "interval");
+    "identity" "state" "gates" "lists" "efforts" "time" "delivery" "tickets" "keep" "maildirs" "interval"
+    "outages" "diagnosis" "findings");
 keys!(IDENTITY, "identity", "domain" "from" "reply_to" "authserv_id");
 keys!(LISTS, "lists", "domains" "nodes");
 keys!(LIST, "lists.*", "file" "command" "every");
@@ -27,7 +29,7 @@ keys!(DELIVERY, "delivery", "transport" "files" "smtp" "sendmail" "retry" "timeo
 keys!(FILES, "delivery.files", "folder");
 keys!(SMTP, "delivery.smtp", "host" "port" "tls" "user" "credential" "authority");
 keys!(SENDMAIL, "delivery.sendmail", "program");
-keys!(TICKETS, "tickets", "update_interval" "reminder_after");
+keys!(TICKETS, "tickets", "update_interval" "reminder_after" "cap");
 keys!(KEEP, "keep", "raw" "records");
 
 /// A year of 366 days: no duration in the rules is longer, except what is kept.
@@ -36,8 +38,8 @@ pub(super) const YEAR: i64 = 366 * 86_400;
 /// Transmissions of one mail before it is parked.
 const MOST_TRANSMISSIONS: usize = 20;
 
-/// Reads everything except `gates`.
-pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
+/// Reads everything except `gates`; also where failure types are named, for the check over the whole.
+pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>, types: &mut Vec<Named>) -> Option<Settings> {
     let identity = c.section(top, "identity", &IDENTITY).and_then(|f| identity(c, &f));
     let state = optional(c, top, "state");
     let lists = lists(c, top);
@@ -49,6 +51,8 @@ pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
     let keep = c.section(top, "keep", &KEEP).and_then(|f| keep(c, &f));
     let maildirs = c.need(top, "maildirs").and_then(|node| c.texts_or_none(node, "maildirs"));
     let interval = duration(c, top, "interval", 1, 86_400);
+    let outages = super::outages::read(c, top);
+    let diagnosis = findings::read(c, top, types);
     Some(Settings {
         identity: identity?,
         state: state?,
@@ -60,6 +64,8 @@ pub(super) fn read(c: &mut Checker<'_>, top: &Fields<'_>) -> Option<Settings> {
         keep: keep?,
         maildirs: maildirs?,
         interval: interval?,
+        outages: outages?,
+        diagnosis: diagnosis?,
     })
 }
 
@@ -88,7 +94,13 @@ pub(super) fn optional(c: &mut Checker<'_>, f: &Fields<'_>, key: &str) -> Option
     f.get(key).map_or(Some(None), |node| c.text(node, key).map(Some))
 }
 
-fn duration(c: &mut Checker<'_>, f: &Fields<'_>, key: &str, least: i64, most: i64) -> Option<Seconds> {
+pub(super) fn duration(
+    c: &mut Checker<'_>,
+    f: &Fields<'_>,
+    key: &str,
+    least: i64,
+    most: i64,
+) -> Option<Seconds> {
     let node = c.need(f, key)?;
     c.seconds(node, key, least..=most)
 }
@@ -305,7 +317,12 @@ fn is_here(host: &str) -> bool {
 fn tickets(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<TicketRules> {
     let update_interval = duration(c, f, "update_interval", 0, YEAR);
     let reminder_after = duration(c, f, "reminder_after", 60, YEAR);
-    Some(TicketRules { update_interval: update_interval?, reminder_after: reminder_after? })
+    let cap = c.need(f, "cap").and_then(|node| c.whole(node, "cap", 1..=10_000));
+    Some(TicketRules {
+        update_interval: update_interval?,
+        reminder_after: reminder_after?,
+        cap: u32::try_from(cap?).ok()?,
+    })
 }
 
 fn keep(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<Keep> {

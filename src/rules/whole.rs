@@ -37,12 +37,20 @@ static SITE: Keys = Keys {
         "keep",
         "maildirs",
         "interval",
+        "outages",
+        "diagnosis",
+        "findings",
         "failure_types",
         "thresholds",
         "default",
         "centers",
         "buildings",
         "regions",
+        "servers",
+        "packages",
+        "failures",
+        "network",
+        "order",
     ],
 };
 
@@ -184,7 +192,8 @@ fn whole(
     let empty = || Node { at: first(0), kind: Kind::Map(Vec::new()) };
     let root = settings.unwrap_or_else(empty);
     let top = c.fields(&root, &SITE, "the settings")?;
-    let settings = settings::read(c, &top);
+    let mut named = Vec::new();
+    let settings = settings::read(c, &top, &mut named);
     let gates = gates::read(c, &top);
     if let (Some(settings), Some(gates)) = (&settings, &gates) {
         authentication_has_a_server(c, &top, settings, gates);
@@ -192,15 +201,16 @@ fn whole(
     let types = thresholds::read_types(c, &top);
     let thresholds = thresholds::read(c, &top);
     let centers = centers::read(c, &top);
-    let mut named = thresholds.as_ref().map_or_else(Vec::new, |(_, named)| named.clone());
+    named.extend(thresholds.iter().flat_map(|(_, named)| named.clone()));
     let formats = read_formats(c, sources, formats, &mut named);
+    named.extend(centers.iter().flat_map(|(_, refers)| refers.failures.iter().cloned()));
     if let Some(types) = &types {
         for (at, name) in &named {
             known_type(c, *at, name, types);
         }
     }
-    if let Some((centers, references)) = &centers {
-        for (at, id) in references {
+    if let Some((centers, refers)) = &centers {
+        for (at, id) in &refers.centers {
             known_center(c, *at, id, centers);
         }
     }
@@ -344,12 +354,16 @@ mod tests {
             "centers",
             "default",
             "delivery",
+            "diagnosis",
             "failure_types",
+            "findings",
             "gates",
             "identity",
             "interval",
             "keep",
             "maildirs",
+            "order",
+            "outages",
             "thresholds",
             "tickets",
             "time",
@@ -373,7 +387,8 @@ mod tests {
             (user.as_deref(), credential.as_deref(), authority),
             (Some("autoticket"), Some("smtp.credential"), None)
         );
-        assert_eq!(rules.centers.buildings, [("B2".to_owned(), "servicedesk".to_owned())]);
+        let [building] = rules.centers.buildings.as_slice() else { panic!("one building") };
+        assert_eq!((building.name.as_str(), building.center.as_deref()), ("B2", Some("servicedesk")));
     }
 
     #[test]

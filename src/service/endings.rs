@@ -52,14 +52,10 @@ pub fn end(
         mail.reply = Some(format!("not sent: ticket {}{before}", state.word()));
         tx.keep_outbox(&mail)?;
     }
-    let mut tracked = tx.tracking(&row.device, &row.failure)?;
-    if tracked.ticket == Some(row.id) {
-        tracked.ticket = None;
+    free(tx, &row.device, &row.failure, row.id, by, reset)?;
+    for member in tx.store().fault_members(row.id)? {
+        free(tx, &member.device, &member.failure, row.id, by, reset)?;
     }
-    if reset {
-        tracking::reset_until(&mut tracked.window, by.at);
-    }
-    tx.keep_tracking(&row.device, &row.failure, tracked);
     for alert in row.alerts.iter().take(100) {
         tx.append_action(*alert, &format!("ticket {} {}", row.number, state.word()))?;
     }
@@ -74,6 +70,36 @@ pub fn end(
     let letter = ticket::compose_stand_down(&facts, decision, by.why, by.now, rules);
     tx.post(row.id, &row.number, &letter, 1, super::outbox::first_attempt(rules, by.now))?;
     Ok(true)
+}
+
+/// What a repair of the ticket does to the keys behind its fault.
+fn behind(tx: &Tx<'_>, lead: &TicketRow) -> Result<Vec<Repaired>, Error> {
+    let mut keys = Vec::new();
+    for member in tx.store().fault_members(lead.id)? {
+        let tracked = tx.tracking(&member.device, &member.failure)?;
+        if tracked.ticket == Some(lead.id) {
+            let (total, first) = (tracked.window.total, tracked.window.first);
+            let (device, failure) = (member.device, member.failure);
+            keys.push(Repaired { device, failure, total, first, ticket: Some(lead.number.clone()) });
+        }
+    }
+    Ok(keys)
+}
+
+/// A key whose further alerts went to an ended ticket counts for itself again.
+fn free(tx: &Tx<'_>, device: &str, failure: &str, ticket: i64, by: By<'_>, reset: bool) -> Result<(), Error> {
+    let mut tracked = tx.tracking(device, failure)?;
+    // A member that was repaired by itself, and then failed anew, has another ticket.
+    let other = tracked.ticket.is_some_and(|id| id != ticket);
+    if other {
+        return Ok(());
+    }
+    tracked.ticket = None;
+    if reset {
+        tracking::reset_until(&mut tracked.window, by.at);
+    }
+    tx.keep_tracking(device, failure, tracked);
+    Ok(())
 }
 
 /// Takes a repair inside a transaction, which the caller commits: resets the counts of all keys of a device, or of one ticket, and ends their tickets.
@@ -98,8 +124,11 @@ pub fn repair(
             continue;
         }
         let number = ticket.as_ref().map(|t| t.number.clone());
-        match ticket.filter(|t| t.state.is_open()) {
+        let mut members = Vec::new();
+        // A device behind a shared fault that works again ends its own part of that ticket only.
+        match ticket.filter(|t| t.state.is_open() && t.device == device && t.failure == failure) {
             Some(open) => {
+                members = behind(tx, &open)?;
                 end(tx, rules, open, State::Repaired, by, true)?;
             }
             None => {
@@ -109,6 +138,7 @@ pub fn repair(
             }
         }
         done.push(Repaired { device: device.to_owned(), failure, total, first, ticket: number });
+        done.extend(members);
     }
     let detail = serde_json::json!({ "keys": done.len(), "why": by.why });
     tx.audit(by.now, by.who, "repaired", device, &detail)?;

@@ -5,6 +5,8 @@
 //! decisions are asked of `ticket`, transmissions of `delivery`, and each step is committed before the next.
 
 pub mod endings;
+pub mod judge;
+pub mod outages;
 pub mod outbox;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,9 @@ pub struct Work<'a> {
     pub clock: &'a dyn Fn() -> Timestamp,
     /// Set when this process shall end: between two steps everything is committed.
     pub stop: &'a AtomicBool,
+    /// Folder of rules, where outage files are; None: the compiled-in rules have none.
+    pub folder: Option<&'a std::path::Path>,
+    pub diagnose: &'a mut judge::Diagnose<'a>,
     /// Told after each step, for progress.
     pub progress: &'a mut dyn FnMut(&Report),
 }
@@ -95,7 +100,8 @@ pub fn flush(
     work: &mut Work<'_>,
 ) -> Result<Report, Error> {
     let mut report = Report::default();
-    thread::judge_due(store, work, &mut report)?;
+    judge::judge_due(store, work, &mut report)?;
+    thread::follow_due(store, work, &mut report)?;
     outbox::transmit_due(store, transport, work, &mut report)?;
     let tx = store.begin()?;
     tx.keep_note("flushed", &(work.clock)().to_string())?;

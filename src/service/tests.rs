@@ -50,10 +50,22 @@ fn no() -> Attempt {
     Attempt::Refused { reply: "550 no such user".into() }
 }
 
+/// No network in tests that are not about it.
+fn nobody_asks(_: &[crate::diagnosis::Target]) -> Result<Vec<crate::diagnosis::Report>, String> {
+    Err("no network here".to_owned())
+}
+
 fn flush_at(store: &Store, rules: &RuleSet, transport: &mut Scripted, second: i64) -> Report {
     NOW.set(second);
     let stop = AtomicBool::new(false);
-    let mut work = Work { rules, clock: &|| at(NOW.get()), stop: &stop, progress: &mut |_| {} };
+    let mut work = Work {
+        rules,
+        clock: &|| at(NOW.get()),
+        stop: &stop,
+        folder: None,
+        diagnose: &mut nobody_asks,
+        progress: &mut |_| {},
+    };
     let turn = Turn::take(store).expect("nobody else is at work");
     flush(store, &turn, transport, &mut work).expect("flush")
 }
@@ -92,6 +104,8 @@ fn close(store: &Store, rules: &RuleSet, now: i64) -> bool {
     told
 }
 
+mod judging;
+
 mod delivering {
     use super::*;
 
@@ -108,7 +122,10 @@ mod delivering {
         assert_eq!(flush_at(&store, &rules, &mut transport, 40).accepted, 1);
         assert_eq!(only_ticket(&store).state, State::Sent);
         let decision = only_ticket(&store).decision.expect("judged");
-        assert_eq!(decision.reasons[1], "outage notices: not asked");
+        assert!(
+            decision.reasons[1]
+                .starts_with("diagnostics: access, device not asked, server not asked: ticket (")
+        );
         assert_eq!(flush_at(&store, &rules, &mut transport, 9_000), Report::default(), "nothing is left");
     }
 
@@ -214,7 +231,14 @@ mod delivering {
         store.sabotage("CREATE TRIGGER crash BEFORE UPDATE ON outbox BEGIN SELECT RAISE(FAIL, 'crash'); END");
         NOW.set(10);
         let stop = AtomicBool::new(false);
-        let mut work = Work { rules: &rules, clock: &|| at(NOW.get()), stop: &stop, progress: &mut |_| {} };
+        let mut work = Work {
+            rules: &rules,
+            clock: &|| at(NOW.get()),
+            stop: &stop,
+            folder: None,
+            diagnose: &mut nobody_asks,
+            progress: &mut |_| {},
+        };
         let turn = Turn::take(&store).expect("nobody else");
         assert!(flush(&store, &turn, &mut transport, &mut work).is_err());
         drop(turn);
@@ -428,7 +452,14 @@ mod ending {
         ingest(&store, &rules, &access("0", 0), 0);
         let stop = AtomicBool::new(false);
         NOW.set(10);
-        let mut work = Work { rules: &rules, clock: &|| at(NOW.get()), stop: &stop, progress: &mut |_| {} };
+        let mut work = Work {
+            rules: &rules,
+            clock: &|| at(NOW.get()),
+            stop: &stop,
+            folder: None,
+            diagnose: &mut nobody_asks,
+            progress: &mut |_| {},
+        };
         let turn = Turn::take(&store).expect("nobody else");
         flush(&store, &turn, &mut Closing(&store, &rules), &mut work).expect("flush");
         assert_eq!((mails(&store)[0].state, mails(&store)[0].next), (OutboxState::Withdrawn, None));
@@ -478,10 +509,17 @@ mod replaying {
         letters
     }
 
+    /// A list of what is over the cap grows while it is open: live it begins with one device.
+    fn uncapped() -> RuleSet {
+        let mut rules = shipped();
+        rules.settings.tickets.cap = 10_000;
+        rules
+    }
+
     /// Each alert taken in when it was sent, flushed after each.
     fn live(alerts: &[Alert]) -> Scripted {
         let (_folder, store) = state();
-        let (rules, mut transport) = (shipped(), Scripted::default());
+        let (rules, mut transport) = (uncapped(), Scripted::default());
         let mut now = 0;
         for alert in alerts {
             now = now.max(alert.second);
@@ -495,7 +533,7 @@ mod replaying {
     /// The same mails taken in at once, flushed at the end.
     fn replay(alerts: &[Alert]) -> Scripted {
         let (_folder, store) = state();
-        let (rules, mut transport) = (shipped(), Scripted::default());
+        let (rules, mut transport) = (uncapped(), Scripted::default());
         let mut now = 0;
         for alert in alerts {
             now = now.max(alert.second);
@@ -541,7 +579,14 @@ fn purge_forgets_by_the_rules_and_sweeps_the_spool() {
     ingest(&store, &rules, &access("1", 40 * DAY), 40 * DAY);
     let stop = AtomicBool::new(false);
     NOW.set(41 * DAY);
-    let work = Work { rules: &rules, clock: &|| at(NOW.get()), stop: &stop, progress: &mut |_| {} };
+    let work = Work {
+        rules: &rules,
+        clock: &|| at(NOW.get()),
+        stop: &stop,
+        folder: None,
+        diagnose: &mut nobody_asks,
+        progress: &mut |_| {},
+    };
     assert_eq!(purge(&store, &work).expect("purge"), (1, 0));
     assert_eq!(purge(&store, &work).expect("purge"), (0, 0));
     assert!(store.balance().expect("balance").balanced());

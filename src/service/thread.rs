@@ -1,10 +1,10 @@
-//! Tickets that are due: a deferred one is judged and posted, an open one may owe an update or a reminder.
+//! Tickets that were posted: an open one may owe an update or a reminder.
 
 use super::endings::{self, By};
 use super::{Error, Report, Work};
 use crate::alert::AlertRecord;
 use crate::store::{AlertRow, Store, TicketRow, Tx};
-use crate::ticket::{self, Evidence, Joined, State, TicketFacts};
+use crate::ticket::{self, Joined, Member, State, TicketFacts};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::atomic::Ordering;
 
@@ -13,8 +13,8 @@ const AT_ONCE: usize = 50;
 /// Alerts one update mail lists, at most.
 const LISTED: usize = 100;
 
-/// Judges every due ticket, oldest crossing first, some to a transaction.
-pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report) -> Result<(), Error> {
+/// Writes what due tickets owe, oldest crossing first, some to a transaction.
+pub(super) fn follow_due(store: &Store, work: &mut Work<'_>, report: &mut Report) -> Result<(), Error> {
     while !work.stop.load(Ordering::Relaxed) {
         let now = (work.clock)();
         let tx = store.begin()?;
@@ -23,13 +23,10 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
             return Ok(());
         }
         for row in due {
-            match row.state {
-                State::Deferred => {
-                    judge(&tx, work, row, now)?;
-                    report.judged += 1;
-                }
-                state if state.is_open() => report.followers += follow(&tx, work, row, now)?,
-                _ => rest(&tx, row)?,
+            if row.state.is_open() {
+                report.followers += follow(&tx, work, row, now)?;
+            } else {
+                rest(&tx, row)?;
             }
         }
         tx.commit()?;
@@ -63,30 +60,32 @@ pub fn facts(store: &Store, row: &TicketRow) -> Result<Option<TicketFacts>, crat
         first: row.first,
         last: row.last,
         choice: row.choice.clone(),
-        evidence: Evidence::default(),
+        evidence: row.decision.as_ref().map(|decision| decision.evidence.clone()).unwrap_or_default(),
+        fault: row.decision.as_ref().and_then(|decision| decision.fault.clone()),
+        members: members(store, row.id)?,
     }))
 }
 
-fn judge(tx: &Tx<'_>, work: &Work<'_>, mut row: TicketRow, now: Timestamp) -> Result<(), Error> {
-    let Some(facts) = facts(tx.store(), &row)? else {
-        row.state = State::Dropped;
-        row.why = Some("its crossing alert is no longer stored".to_owned());
-        (row.ended, row.due) = (Some(now), None);
-        return Ok(tx.keep_ticket(&row)?);
-    };
-    let decision = ticket::decide(&facts, &work.rules.centers);
-    row.state = decision.state;
-    if decision.state == State::Queued {
-        let letter = ticket::compose(&facts, &decision, work.rules);
-        tx.post(row.id, &row.number, &letter, 0, super::outbox::first_attempt(work.rules, now))?;
+/// The devices whose tickets joined this one's fault.
+pub(super) fn members(store: &Store, lead: i64) -> Result<Vec<Member>, crate::store::Error> {
+    let mut members = Vec::new();
+    for row in store.fault_members(lead)? {
+        let routed = store.alert(row.crossing)?.and_then(|alert| alert.record.routed).unwrap_or_default();
+        members.push(Member {
+            number: row.number,
+            device: row.device,
+            failure: row.failure,
+            building: routed.building,
+            room: routed.room,
+            total: row.total,
+            last: row.last,
+        });
     }
-    row.decision = Some(decision);
-    row.due = next_update(&row, work);
-    Ok(tx.keep_ticket(&row)?)
+    Ok(members)
 }
 
 /// When the next update mail is due, if an alert joined that none has told of.
-fn next_update(row: &TicketRow, work: &Work<'_>) -> Option<Timestamp> {
+pub(super) fn next_update(row: &TicketRow, work: &Work<'_>) -> Option<Timestamp> {
     let last = row.updated.unwrap_or(row.crossed);
     row.unreported.map(|first| ticket::update_due(last, first, &work.rules.settings.tickets))
 }

@@ -79,6 +79,15 @@ impl Tx<'_> {
         self.void_failed(alert)
     }
 
+    /// Writes back where an alert led.
+    pub fn route_alert(&self, alert: i64, routed: &crate::alert::model::Routed) -> Result<(), Error> {
+        self.db()
+            .prepare_cached("UPDATE alert SET record=json_set(record,'$.routed',json(?2)) WHERE id=?1")
+            .and_then(|mut s| s.execute(params![alert, json(routed)]))
+            .doing("write back where an alert led")
+            .map(|_| ())
+    }
+
     /// Appends to the history of an alert record.
     pub fn append_action(&self, alert: i64, what: &str) -> Result<(), Error> {
         self.db()

@@ -61,18 +61,24 @@ pub struct ListNames {
     pub first: Vec<String>,
 }
 
+impl ListNames {
+    pub(super) fn note(&mut self, name: &str) {
+        const FIRST: usize = 10;
+        self.count += 1;
+        if self.first.len() < FIRST {
+            self.first.push(name.to_owned());
+        }
+    }
+}
+
 impl ListDiff {
     fn note(&mut self, change: ListChange, name: &str) {
-        const FIRST: usize = 10;
         let names = match change {
             ListChange::Added => &mut self.added,
             ListChange::Removed => &mut self.removed,
             ListChange::Changed => &mut self.changed,
         };
-        names.count += 1;
-        if names.first.len() < FIRST {
-            names.first.push(name.to_owned());
-        }
+        names.note(name);
     }
 }
 

@@ -232,12 +232,26 @@ impl Tx<'_> {
             .map(|_| ())
     }
 
-    /// Tickets that flush must look at by `now`, in the order of their crossings.
+    /// Deferred and held tickets that are to be judged by `now`, in the order of their crossings.
+    pub fn to_judge(&self, now: Timestamp, most: usize) -> Result<Vec<TicketRow>, Error> {
+        let rows: Vec<_> = self
+            .db()
+            .prepare_cached(&format!(
+                "SELECT {TICKET} FROM ticket WHERE due IS NOT NULL AND due<=?1 AND state IN ('deferred','held')
+                 ORDER BY crossed,number LIMIT ?2"
+            ))
+            .and_then(|mut s| s.query_map(params![now.as_second(), most as i64], read)?.collect())
+            .doing("find tickets to judge")?;
+        rows.into_iter().map(finish).collect()
+    }
+
+    /// Other tickets that flush must look at by `now`, in the order of their crossings.
     pub fn due_tickets(&self, now: Timestamp, most: usize) -> Result<Vec<TicketRow>, Error> {
         let rows: Vec<_> = self
             .db()
             .prepare_cached(&format!(
-                "SELECT {TICKET} FROM ticket WHERE due IS NOT NULL AND due<=?1 ORDER BY crossed,number LIMIT ?2"
+                "SELECT {TICKET} FROM ticket WHERE due IS NOT NULL AND due<=?1
+                 AND state NOT IN ('deferred','held') ORDER BY crossed,number LIMIT ?2"
             ))
             .and_then(|mut s| s.query_map(params![now.as_second(), most as i64], read)?.collect())
             .doing("find due tickets")?;

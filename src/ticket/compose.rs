@@ -8,7 +8,7 @@ use super::letter::{self, Addresses, Draft};
 use super::machine;
 use super::template::Templates;
 use super::times::{Times, span};
-use super::view::{Occasion, View, alerts_words, frequency, stem};
+use super::view::{Occasion, View, alerts_words, finding_word, frequency, stem};
 use super::{Decision, Joined, Kind, Letter, TicketFacts};
 use crate::rules::model::RuleSet;
 use jiff::Timestamp;
@@ -24,11 +24,12 @@ impl<'a> Composer<'a> {
         Self { rules, templates: Templates::new(rules) }
     }
 
-    /// The ticket, dated with the event time of its crossing.
+    /// The ticket, dated with the event time of its crossing, or when it was held no more.
     pub fn ticket(&self, facts: &TicketFacts, decision: &Decision) -> Letter {
-        let occasion =
-            Occasion { kind: Kind::Ticket, sequence: 0, at: facts.crossing.event, joined: None, why: None };
-        let subject = format!("{}, {}", stem(facts), frequency(facts));
+        let at = decision.at.unwrap_or(facts.crossing.event);
+        let occasion = Occasion { kind: Kind::Ticket, sequence: 0, at, joined: None, why: None };
+        let found = finding_word(facts).map(|word| format!(", device {word}")).unwrap_or_default();
+        let subject = format!("{}, {}{found}", stem(facts), frequency(facts));
         self.letter(facts, decision, &occasion, &subject)
     }
 
@@ -86,6 +87,7 @@ impl<'a> Composer<'a> {
         let html = self.templates.render(&format!("{name}.html"), &view, &mut template_faults);
         let number = plain_number(&facts.number);
         let count = occasion.joined.map_or(facts.total, |joined| joined.total).to_string();
+        let [_, building, _] = facts.place();
         let list = format!("autoticket tickets <autoticket.{domain}>");
         let headers = [
             ("Auto-Submitted", "auto-generated"),
@@ -97,7 +99,7 @@ impl<'a> Composer<'a> {
             ("X-Autoticket-Device", &facts.device),
             ("X-Autoticket-Failure", &facts.failure),
             ("X-Autoticket-Count", &count),
-            ("X-Autoticket-Building", facts.crossing.building.as_deref().unwrap_or_default()),
+            ("X-Autoticket-Building", building.as_deref().unwrap_or_default()),
             ("X-Autoticket-Version", env!("CARGO_PKG_VERSION")),
         ];
         let draft = Draft {

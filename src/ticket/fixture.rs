@@ -4,10 +4,11 @@
 
 use super::{Decision, Evidence, TicketFacts, decide};
 use crate::alert::AlertRecord;
+use crate::rules::findings::{DiagnosisRules, FindingRow, Then};
 use crate::rules::model::{
-    AuthenticationGate, Center, Centers, Delivery, Depth, DomainGate, Gates, Identity, Keep, Lists, NodeAsks,
-    NodeGate, Origin, RuleSet, Scope, Seconds, Settings, SubjectGate, ThresholdRule, TicketRules, TimeRules,
-    TransportRule,
+    AuthenticationGate, Building, Center, Centers, Delivery, Depth, DomainGate, Gates, Identity, Keep, Lists,
+    NodeAsks, NodeGate, Origin, RuleSet, Scope, Seconds, Served, Settings, SubjectGate, ThresholdRule,
+    TicketRules, TimeRules, TransportRule, Way,
 };
 use crate::tracking::Choice;
 use jiff::Timestamp;
@@ -75,6 +76,8 @@ pub(super) fn facts() -> TicketFacts {
             losers: vec![rule(Scope::Everywhere, None, 10, 86_400, 2)],
         },
         evidence: Evidence::default(),
+        fault: None,
+        members: vec![],
     }
 }
 
@@ -87,19 +90,38 @@ pub(super) fn centers() -> Centers {
         owner: Some("Jana Groß".into()),
         reply_to: None,
         zone: "CET-1CEST,M3.5.0,M10.5.0/3".into(),
+        language: None,
+        hours: None,
+        duty: None,
         origin: origin("centers.yaml", line),
     };
     Centers {
         centers: vec![center("east", "East", 4), center("west", "West", 11)],
-        buildings: vec![("B2".into(), "east".into())],
-        regions: vec![("west".into(), "west".into())],
+        buildings: vec![Building {
+            name: "B2".into(),
+            center: Some("east".into()),
+            mail: vec![],
+            near: vec![],
+            coordinates: None,
+            origin: origin("centers.yaml", 4),
+        }],
+        regions: vec![Served {
+            what: "west".into(),
+            center: "west".into(),
+            origin: origin("centers.yaml", 11),
+        }],
+        servers: vec![],
+        packages: vec![],
+        failures: vec![],
+        network: None,
+        order: Way::ALL.to_vec(),
         default: "west".into(),
         origin: origin("centers.yaml", 1),
     }
 }
 
 pub(super) fn decision(facts: &TicketFacts) -> Decision {
-    decide(facts, &centers())
+    decide(facts, None, &rules(), at(47))
 }
 
 /// A rule set without templates: the embedded ones are used.
@@ -121,10 +143,25 @@ pub(super) fn rules() -> RuleSet {
                 retry: vec![],
                 timeout: Seconds(60),
             },
-            tickets: TicketRules { update_interval: Seconds(3600), reminder_after: Seconds(259_200) },
+            tickets: TicketRules {
+                update_interval: Seconds(3600),
+                reminder_after: Seconds(259_200),
+                cap: 20,
+            },
             keep: Keep { raw: Seconds(1), records: Seconds(1) },
             maildirs: vec![],
             interval: Seconds(60),
+            outages: crate::rules::model::OutageRules::default(),
+            diagnosis: DiagnosisRules {
+                findings: vec![FindingRow {
+                    failure: None,
+                    device: vec![],
+                    server: vec![],
+                    then: Then::Ticket,
+                    origin: origin("autoticket.yaml", 30),
+                }],
+                ..DiagnosisRules::default()
+            },
         },
         gates: Gates {
             authentication: AuthenticationGate { enabled: false, methods: vec![], origin: Origin::default() },

@@ -31,7 +31,7 @@ mod tests {
     use crate::rules::model::Seconds;
 
     const RULES: TicketRules =
-        TicketRules { update_interval: Seconds(3600), reminder_after: Seconds(3 * 86_400) };
+        TicketRules { update_interval: Seconds(3600), reminder_after: Seconds(3 * 86_400), cap: 20 };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).expect("a time in range")

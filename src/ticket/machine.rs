@@ -4,7 +4,7 @@
 //! reader sees the text around them are written as `\u` escapes. It knows no template.
 
 use super::view::{Occasion, in_window, shown};
-use super::{Decision, Evidence, RouteReason, State, TicketFacts};
+use super::{Decision, Evidence, Fault, Member, RouteReason, State, TicketFacts};
 use crate::alert::AlertRecord;
 use crate::rules::model::{Center, Scope, ThresholdRule};
 use crate::shown::is_hidden;
@@ -40,6 +40,10 @@ struct Document<'a> {
     threshold: Threshold<'a>,
     other_thresholds: Vec<Threshold<'a>>,
     evidence: &'a Evidence,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'a Fault>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    members: &'a [Member],
     state: State,
     center: Recipient<'a>,
     route: &'a RouteReason,
@@ -67,6 +71,8 @@ struct Location<'a> {
     building: Option<&'a str>,
     room: Option<&'a str>,
     stated: Option<&'a str>,
+    stated_building: Option<&'a str>,
+    stated_room: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -130,6 +136,7 @@ struct Recipient<'a> {
 pub(super) fn json(facts: &TicketFacts, decision: &Decision, occasion: &Occasion) -> String {
     let alert = &facts.crossing;
     let joined = occasion.joined.as_ref();
+    let [region, building, room] = facts.place();
     let document = Document {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),
@@ -147,10 +154,12 @@ pub(super) fn json(facts: &TicketFacts, decision: &Decision, occasion: &Occasion
         },
         failure: Failure { r#type: &facts.failure, announced: &alert.announced, detail: &alert.detail },
         location: Location {
-            region: alert.region.as_deref(),
-            building: alert.building.as_deref(),
-            room: alert.room.as_deref(),
+            region: region.as_deref(),
+            building: building.as_deref(),
+            room: room.as_deref(),
             stated: alert.location.as_deref(),
+            stated_building: alert.building.as_deref(),
+            stated_room: alert.room.as_deref(),
         },
         distribution: Distribution::of(alert),
         source: Source { node: &alert.source_node, domain: &alert.source_domain },
@@ -167,6 +176,8 @@ pub(super) fn json(facts: &TicketFacts, decision: &Decision, occasion: &Occasion
         threshold: Threshold::of(&facts.choice.winner),
         other_thresholds: facts.choice.losers.iter().map(Threshold::of).collect(),
         evidence: &facts.evidence,
+        fault: facts.fault.as_ref(),
+        members: &facts.members,
         state: decision.state,
         center: Recipient::of(&decision.route.center),
         route: &decision.route.why,

@@ -14,6 +14,7 @@ pub mod model;
 mod number;
 mod plain;
 mod route;
+mod steps;
 pub mod template;
 mod times;
 mod view;
@@ -22,9 +23,11 @@ pub use compose::{Composer, compose, compose_reminder, compose_stand_down, compo
 pub use decide::decide;
 pub use followers::{reminder_due, update_due};
 pub use model::{
-    Decision, Evidence, Joined, Kind, Letter, Route, RouteReason, SUPERSEDED, State, TicketFacts,
+    Decision, Evidence, Fault, Joined, Kind, Letter, Member, Recovery, Route, RouteReason, SUPERSEDED, State,
+    TicketFacts,
 };
 pub use number::number;
-pub use route::route;
+pub use route::{RouteQuery, route, route_query};
+pub use steps::{citation, steps};
 pub use times::span;
 pub use view::{View, threshold_words};

@@ -3,7 +3,7 @@
 //! In: a [`View`]. Out: text or HTML, and the note that tells what failed. It uses no template.
 
 use super::template::{COLUMNS, field, wrap};
-use super::view::{AlertView, View};
+use super::view::{AlertView, CallView, View};
 use minijinja::HtmlEscape;
 
 /// The facts as lines `Name  value`.
@@ -15,6 +15,12 @@ pub(super) fn text(view: &View) -> String {
     line("Building", view.building.as_deref());
     line("Room", view.room.as_deref());
     line("Stated location", view.stated.as_deref());
+    line("Rack", view.rack.as_deref());
+    line("Note", view.place_note.as_deref());
+    let called = |c: &CallView| format!("{} {}", c.who.as_deref().unwrap_or_default(), c.telephone);
+    line("Call", view.call.as_ref().map(called).as_deref().map(str::trim_start));
+    line("What", Some(&view.what));
+    line("Finding", view.finding.as_deref());
     line("Region", view.region.as_deref());
     line("Device", Some(&view.device));
     line("As written", view.device_stated.as_deref());
@@ -32,7 +38,10 @@ pub(super) fn text(view: &View) -> String {
     line("Server", view.server.as_deref());
     line("Upstream", view.upstream.as_deref());
     for evidence in &view.evidence {
-        line(evidence.question, Some(evidence.answer));
+        line(evidence.question, Some(&evidence.answer));
+    }
+    for member in &view.members {
+        line("Behind it", Some(&format!("{}, {}, {}", member.device, member.what, member.number)));
     }
     line("Threshold", Some(&view.threshold));
     line("Center", Some(&view.center.name));

@@ -17,9 +17,9 @@ pub(super) struct Times {
 impl Times {
     /// `zone` is an IANA name, or a POSIX TZ text (`CET-1CEST,M3.5.0,M10.5.0/3`), which needs no database.
     pub(super) fn of(center: &Center) -> Self {
-        match TimeZone::get(&center.zone).or_else(|_| TimeZone::posix(&center.zone)) {
-            Ok(zone) => Self { zone, note: None },
-            Err(_) => Self {
+        match zone(center) {
+            Some(zone) => Self { zone, note: None },
+            None => Self {
                 zone: TimeZone::UTC,
                 note: Some(format!(
                     "Times are in UTC: the zone {} of this maintenance center is not known here.",
@@ -48,6 +48,11 @@ impl Times {
         let at = at.max(Timestamp::UNIX_EPOCH);
         at.to_zoned(self.zone.clone()).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
     }
+}
+
+/// A center's zone: an IANA name, or a POSIX TZ text. None where it is not known here.
+pub(super) fn zone(center: &Center) -> Option<TimeZone> {
+    TimeZone::get(&center.zone).or_else(|_| TimeZone::posix(&center.zone)).ok()
 }
 
 /// `1 h`, `30 min`, `2 d 4 h`: the two largest units that are not zero.

@@ -3,10 +3,11 @@
 //! In: facts, decision, what joined. Out: a [`View`], whose texts all passed [`Shown`] and a length bound,
 //! so that no template can be made to emit what an attacker wrote. It knows no template and no mail.
 
-use super::decide::{finding_words, location_words, outage_words};
 use super::times::{Times, between, span};
-use super::{Decision, Joined, Kind, TicketFacts};
+use super::{Decision, Fault, Joined, Kind, Member, TicketFacts};
 use crate::alert::AlertRecord;
+use crate::diagnosis::Finding;
+use crate::location::Verification;
 use crate::rules::model::{Scope, ThresholdRule};
 use crate::shown::Shown;
 use jiff::Timestamp;
@@ -33,6 +34,26 @@ pub struct View {
     /// Location as the alert stated it, where building and room do not say all of it.
     pub stated: Option<String>,
     pub region: Option<String>,
+    /// Who answers for the device, as its location record says.
+    pub owner: Option<String>,
+    pub telephone: Option<String>,
+    pub rack: Option<String>,
+    /// Whom to call first: the device's owner, else the maintenance center's.
+    pub call: Option<CallView>,
+    /// Said where the location records correct the alert, or contradict each other.
+    pub place_note: Option<String>,
+    /// `connection timed out: 4 alerts in 1 h, the last 2026-03-02 08:58:00 UTC`.
+    pub what: String,
+    /// What diagnostics found, in one line; absent where they were not asked.
+    pub finding: Option<String>,
+    /// `jre-1.3.1, job 42, by is38`.
+    pub delivery: Option<String>,
+    /// Where the device itself stands, as `place` is where to go.
+    pub own_place: Option<String>,
+    /// What the ticket's devices share: `the network behind 10.1.5.1`.
+    pub fault: Option<String>,
+    /// The other devices behind it.
+    pub members: Vec<MemberView>,
     pub device: String,
     /// As written in the alert, where that differs.
     pub device_stated: Option<String>,
@@ -90,17 +111,50 @@ pub struct View {
 #[derive(Debug, Clone, Serialize)]
 pub struct AlertView {
     pub time: String,
+    /// Where it is another one than the ticket's.
+    pub device: Option<String>,
     pub job: Option<String>,
     pub package: Option<String>,
     pub server: Option<String>,
     pub announced: Option<String>,
 }
 
+/// Somebody to call.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallView {
+    /// Name, where one is known.
+    pub who: Option<String>,
+    pub telephone: String,
+    /// Digits, with a leading `+` where it is an international number: for a `tel:` link.
+    pub number: String,
+}
+
+/// A device whose ticket joined this one.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberView {
+    pub number: String,
+    pub device: String,
+    pub place: Option<String>,
+    /// `connection failure, 4 alerts`.
+    pub what: String,
+}
+
+impl MemberView {
+    fn of(member: &Member) -> Self {
+        Self {
+            number: shown(&member.number),
+            device: shown(&member.device),
+            place: place_words(&member.building, &member.room),
+            what: format!("{}, {}", failure_words(&member.failure), alerts_words(member.total)),
+        }
+    }
+}
+
 /// One question asked before a ticket, and its answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct EvidenceView {
     pub question: &'static str,
-    pub answer: &'static str,
+    pub answer: String,
 }
 
 /// The maintenance center.
@@ -109,6 +163,7 @@ pub struct CenterView {
     pub id: String,
     pub name: String,
     pub why: String,
+    pub language: Option<String>,
     pub owner: Option<String>,
     pub telephone: Option<String>,
 }
@@ -126,19 +181,34 @@ pub(super) struct Occasion<'a> {
 impl View {
     pub(super) fn of(facts: &TicketFacts, decision: &Decision, occasion: &Occasion, times: &Times) -> Self {
         let alert = &facts.crossing;
+        let [region, building, room] = destination(facts);
+        let record = facts.evidence.location.record().filter(|_| facts.fault.is_none());
+        let [_, own_building, own_room] = facts.place();
         let joined = occasion.joined.unwrap_or(Joined { alerts: &[], total: facts.total });
-        let listed =
-            |alerts: &[AlertRecord]| alerts.iter().map(|alert| AlertView::of(alert, times)).collect();
+        let listed = |alerts: &[AlertRecord]| {
+            alerts.iter().map(|alert| AlertView::of(alert, &facts.device, times)).collect()
+        };
         View {
             kind: occasion.kind.word(),
             sequence: occasion.sequence,
             number: shown(&facts.number),
             headline: headline(facts),
-            place: place(alert),
-            building: optional(&alert.building),
-            room: optional(&alert.room),
-            stated: stated(alert),
-            region: optional(&alert.region),
+            place: place(facts),
+            building: optional(&building),
+            room: optional(&room),
+            stated: stated(facts).filter(|_| facts.fault.is_none()),
+            region: optional(&region),
+            owner: record.and_then(|record| optional(&record.owner)),
+            telephone: record.and_then(|record| optional(&record.telephone)),
+            rack: record.and_then(|record| optional(&record.rack)),
+            call: call(facts, decision),
+            place_note: place_note(facts),
+            what: what(facts, times),
+            finding: found(facts),
+            delivery: delivery(alert),
+            own_place: place_words(&own_building, &own_room),
+            fault: facts.fault.as_ref().map(|fault| shown(&fault.words())),
+            members: facts.members.iter().map(MemberView::of).collect(),
             device: shown(&facts.device),
             device_stated: optional(&Some(alert.device_stated.clone())).filter(|name| *name != facts.device),
             mac: optional(&alert.mac).filter(|mac| *mac != facts.device),
@@ -175,9 +245,10 @@ impl View {
 }
 
 impl AlertView {
-    fn of(alert: &AlertRecord, times: &Times) -> Self {
+    fn of(alert: &AlertRecord, device: &str, times: &Times) -> Self {
         Self {
             time: times.long(alert.event),
+            device: optional(&Some(alert.device.clone())).filter(|_| alert.device != device),
             job: optional(&alert.job),
             package: optional(&alert.package),
             server: optional(&alert.server),
@@ -192,7 +263,8 @@ impl CenterView {
         Self {
             id: shown(&center.id),
             name: shown(&center.name),
-            why: shown(&decision.route.why.words()),
+            why: shown(&decision.route.words()),
+            language: optional(&center.language),
             owner: optional(&center.owner),
             telephone: optional(&center.telephone),
         }
@@ -201,13 +273,22 @@ impl CenterView {
 
 /// What, where and how bad, in one line that stays the same in every mail of the thread.
 pub(super) fn stem(facts: &TicketFacts) -> String {
-    let place = place(&facts.crossing).unwrap_or_else(|| "location not stated".to_owned());
-    let short = |text: &str| clip(text, 60);
-    format!("[{}] {} ({})", facts.number, clip(&headline(facts), 100), short(&place))
+    let place = match place(facts) {
+        Some(place) => format!(" ({})", clip(&place, 60)),
+        None if facts.fault.is_some() => String::new(),
+        None => " (location not stated)".to_owned(),
+    };
+    format!("[{}] {}{place}", facts.number, clip(&headline(facts), 100))
 }
 
 /// `4 alerts in 1 h`: those inside the winning threshold's window that ends with the last alert.
 pub(super) fn frequency(facts: &TicketFacts) -> String {
+    if facts.fault.is_some() {
+        let devices = facts.members.len() + 1;
+        let alerts = facts.total + facts.members.iter().map(|member| member.total).sum::<u64>();
+        let devices = if devices == 1 { "1 device".to_owned() } else { format!("{devices} devices") };
+        return format!("{devices}, {}", alerts_words(alerts));
+    }
     let window = facts.choice.winner.window;
     let count = in_window(facts);
     match count {
@@ -229,7 +310,13 @@ pub(super) fn alerts_words(count: u64) -> String {
 }
 
 fn headline(facts: &TicketFacts) -> String {
-    format!("{} on {}", failure_words(&facts.failure), shown(&facts.device))
+    match &facts.fault {
+        Some(Fault::Network { last: Some(last) }) => format!("network broken behind {last}"),
+        Some(Fault::Network { last: None }) => "network broken: nothing on the way answers".to_owned(),
+        Some(Fault::Server { name }) => format!("intermediate server {} is down", shown(name)),
+        Some(Fault::List { .. }) => "list of devices over the cap of this hour".to_owned(),
+        None => format!("{} on {}", failure_words(&facts.failure), shown(&facts.device)),
+    }
 }
 
 /// `connection` → `connection failure`; `failed-package` → `failed package`.
@@ -241,22 +328,46 @@ fn failure_words(failure: &str) -> String {
     }
 }
 
-fn place(alert: &AlertRecord) -> Option<String> {
+fn place(facts: &TicketFacts) -> Option<String> {
+    let [_, building, room] = destination(facts);
+    let stated = || optional(&facts.crossing.location).filter(|_| facts.fault.is_none());
+    place_words(&building, &room).or_else(stated)
+}
+
+/// Region, building and room to go to: of the device, of the server that is down, or around what is broken.
+fn destination(facts: &TicketFacts) -> [Option<String>; 3] {
+    let [region, building, room] = facts.place();
+    match &facts.fault {
+        None => [region, building, room],
+        Some(Fault::Network { .. }) => [region, building, None],
+        Some(Fault::Server { .. }) => match facts.evidence.server.as_deref() {
+            Some(server) => [server.region.clone(), server.building.clone(), server.room.clone()],
+            None => [region, None, None],
+        },
+        Some(Fault::List { .. }) => [None, None, None],
+    }
+}
+
+fn place_words(building: &Option<String>, room: &Option<String>) -> Option<String> {
     // A bare number says nothing by itself: `12 345` would be no place.
     let named = |what: &str, part: &Option<String>| {
         let part = optional(part)?;
         let bare = part.chars().all(|c| c.is_ascii_digit());
         Some(if bare { format!("{what} {part}") } else { part })
     };
-    let parts: Vec<_> =
-        [named("building", &alert.building), named("room", &alert.room)].into_iter().flatten().collect();
-    if parts.is_empty() { optional(&alert.location) } else { Some(parts.join(" ")) }
+    let parts: Vec<_> = [named("building", building), named("room", room)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// The location as stated, unless building and room say all of it.
-fn stated(alert: &AlertRecord) -> Option<String> {
+fn stated(facts: &TicketFacts) -> Option<String> {
+    let alert = &facts.crossing;
+    let [_, building, room] = facts.place();
+    if let Verification::Corrected { stated, .. } = &facts.evidence.location {
+        return optional(&alert.location).or_else(|| optional(&Some(stated.clone())));
+    }
     let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-    let place = [&alert.building, &alert.room].map(|part| part.as_deref().map(letters).unwrap_or_default());
+    let place = [&building, &room].map(|part| part.as_deref().map(letters).unwrap_or_default());
     optional(&alert.location).filter(|stated| letters(stated) != place.concat())
 }
 
@@ -279,11 +390,25 @@ pub fn threshold_words(rule: &ThresholdRule) -> String {
 }
 
 fn evidence(facts: &TicketFacts) -> Vec<EvidenceView> {
-    vec![
-        EvidenceView { question: "Outage notices", answer: outage_words(facts.evidence.outage) },
-        EvidenceView { question: "Diagnostics", answer: finding_words(facts.evidence.finding) },
-        EvidenceView { question: "Location records", answer: location_words(facts.evidence.location) },
-    ]
+    let evidence = &facts.evidence;
+    let mut views = vec![
+        EvidenceView { question: "Outage notices", answer: whole(&evidence.outage.words()) },
+        EvidenceView { question: "Diagnostics", answer: whole(&evidence.diagnosis.summary()) },
+    ];
+    for line in evidence.diagnosis.diagnosis().iter().flat_map(|found| found.words()).skip(1) {
+        views.push(EvidenceView { question: "", answer: whole(&line) });
+    }
+    if let Some(recovery) = &evidence.recovery {
+        let answer = format!("mail {} at {}", recovery.mail, recovery.at);
+        views.push(EvidenceView { question: "Recovery notice", answer });
+    }
+    views.push(EvidenceView { question: "Location records", answer: whole(&evidence.location.words()) });
+    views
+}
+
+/// A line of what was found out: longer than a name, and as inert.
+fn whole(text: &str) -> String {
+    Shown::new(&clip(text.trim_end(), 1000)).to_string()
 }
 
 /// One line of hostile text, made visible and bounded.
@@ -293,6 +418,59 @@ pub(super) fn shown(text: &str) -> String {
 
 fn optional(text: &Option<String>) -> Option<String> {
     text.as_deref().map(shown).filter(|text| !text.is_empty())
+}
+
+/// What was found, of the server where that is what failed.
+fn found(facts: &TicketFacts) -> Option<String> {
+    let found = facts.evidence.diagnosis.diagnosis()?;
+    match (&facts.fault, &found.server) {
+        (Some(Fault::Server { .. }), Some(server)) => Some(whole(&server.summary())),
+        _ => Some(whole(&found.device.summary())),
+    }
+}
+
+/// Who knows the device; behind a shared fault whoever repairs that.
+fn call(facts: &TicketFacts, decision: &Decision) -> Option<CallView> {
+    let record = facts.evidence.location.record().filter(|_| facts.fault.is_none());
+    let center = &decision.route.center;
+    let known =
+        [record.map(|record| (&record.owner, &record.telephone)), Some((&center.owner, &center.telephone))];
+    known.into_iter().flatten().find_map(|(who, telephone)| {
+        let telephone = optional(telephone)?;
+        let number: String = telephone
+            .chars()
+            .enumerate()
+            .filter(|(at, c)| c.is_ascii_digit() || (*at == 0 && *c == '+'))
+            .map(|(_, c)| c)
+            .collect();
+        Some(CallView { who: optional(who), telephone, number })
+    })
+}
+
+fn place_note(facts: &TicketFacts) -> Option<String> {
+    let location = &facts.evidence.location;
+    let odd = facts.fault.is_none()
+        && matches!(location, Verification::Corrected { .. } | Verification::Contradictory { .. });
+    odd.then(|| whole(&location.words()))
+}
+
+fn what(facts: &TicketFacts, times: &Times) -> String {
+    let announced = optional(&Some(facts.crossing.announced.clone()));
+    let announced = announced.unwrap_or_else(|| failure_words(&facts.failure));
+    format!("{announced}: {}, the last {}", frequency(facts), times.long(facts.last))
+}
+
+fn delivery(alert: &AlertRecord) -> Option<String> {
+    let named = |what: &str, part: &Option<String>| Some(format!("{what}{}", optional(part)?));
+    let parts = [named("", &alert.package), named("job ", &alert.job), named("by ", &alert.server)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What diagnostics say of the device in one word, for a subject.
+pub(super) fn finding_word(facts: &TicketFacts) -> Option<&'static str> {
+    let (device, _) = facts.evidence.diagnosis.findings();
+    device.filter(|finding| *finding != Finding::Unknown && facts.fault.is_none()).map(Finding::word)
 }
 
 /// At most `most` characters; a cut is shown by `…`.
