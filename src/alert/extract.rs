@@ -186,7 +186,8 @@ fn host_of(address: &str) -> Option<String> {
 /// text, not a statement of the tool.
 fn key_lines(text: &str) -> Vec<(&str, &str)> {
     let key = |line| -> Option<(&str, &str)> {
-        let (name, value) = str::split_once(line, [':', '='])?;
+        let end = memchr::memchr2(b':', b'=', str::as_bytes(line))?;
+        let (name, value) = (&line[..end], &line[end + 1..]);
         (!name.is_empty() && name.len() <= 64 && !name.starts_with(char::is_whitespace))
             .then(|| (name.trim_end(), value.trim()))
     };

@@ -83,7 +83,7 @@ impl<'r> Formats<'r> {
 
     /// Every rule in the order in which they are tried, each condition asked whatever the others said.
     pub fn trials(&self, mail: &Mail) -> Vec<Trial> {
-        let candidates = self.gate.candidates(mail);
+        let candidates: Vec<usize> = self.gate.candidates(mail).collect();
         let trial = |(position, (rule, patterns)): (usize, &(&'r FormatRule, OnceLock<Patterns<'r>>))| {
             let patterns = patterns.get_or_init(|| patterns_of(rule, self.effort));
             let blocks = blocks::blocks(mail, rule.repeat.as_ref(), patterns);

@@ -15,12 +15,12 @@ const REPLACEMENT: char = '\u{fffd}';
 /// Empty only where the name is: characters that would make a name invisible are replaced by U+FFFD, and
 /// brackets around nothing stay. Normalising twice changes nothing.
 pub fn normal(name: &str) -> String {
-    let mut text: String = name
-        .trim()
-        .chars()
-        .flat_map(char::to_lowercase)
-        .map(|c| if crate::shown::is_hidden(c) { REPLACEMENT } else { c })
-        .collect();
+    let mut text = if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        name.trim().to_ascii_lowercase()
+    } else {
+        let lower = name.trim().chars().flat_map(char::to_lowercase);
+        lower.map(|c| if crate::shown::is_hidden(c) { REPLACEMENT } else { c }).collect()
+    };
     loop {
         let bare = stripped(&text).trim();
         if bare.is_empty() || bare.len() == text.len() {

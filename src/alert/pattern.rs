@@ -26,7 +26,8 @@ pub fn compile(pattern: &Pattern, effort: Effort) -> Result<Regex, Box<regex_aut
     let syntax = syntax::Config::new().unicode(pattern.unicode).utf8(false).multi_line(true);
     let mut config = Config::new().utf8_empty(false).nfa_size_limit(Some(SIZE_LIMIT));
     if effort == Effort::OneMail {
-        config = config.hybrid(false).dfa(false).onepass(false);
+        // One thread searches: else it reads four files to learn how many could.
+        config = config.hybrid(false).dfa(false).onepass(false).pool_capacity(1);
     }
     Regex::builder().configure(config).syntax(syntax).build(&pattern.text).map_err(Box::new)
 }

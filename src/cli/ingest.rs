@@ -17,6 +17,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -196,13 +197,14 @@ fn take_in(
     raw: &Arc<RawMail>,
     now: Timestamp,
 ) -> Result<(Account, Result<(), Failure>), Failure> {
-    let rules = rules_folder::load(globals.rules_folder().as_deref(), Some(state))?;
-    let engine = Engine::new(&rules, Effort::OneMail);
+    // Taken apart piece by piece they would cost as much as a search; the process ends soon.
+    let rules = ManuallyDrop::new(rules_folder::load(globals.rules_folder().as_deref(), Some(state))?);
+    let engine = ManuallyDrop::new(Engine::new(&rules, Effort::OneMail));
     let place = match &args.queue_id {
         Some(id) => format!("{} {}", intake::STDIN, Shown::new(id)),
         None => intake::STDIN.to_owned(),
     };
-    let arrived = Arrived::read(Arc::clone(raw), &engine, Arrival::Known(now), place);
+    let arrived = ManuallyDrop::new(Arrived::read(Arc::clone(raw), &engine, Arrival::Known(now), place));
     let store = Store::open(state, Access::Write)?;
     let account = intake::take_in(&store, &rules, &engine, &arrived)?;
     // From here on the mail is stored: nothing that fails may spool it once more.

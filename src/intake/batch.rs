@@ -1,7 +1,7 @@
 //! A mailbox is the same story many times: workers read ahead, one writer settles in order.
 //!
 //! Workers take stretches of the mailbox in turn and read them; the writer puts the stretches back in
-//! order and settles them, many mails to a transaction. What becomes of a mail does not depend on the size
+//! order and settles them as they come, many mails to a transaction. What becomes of a mail does not depend on the size
 //! of a batch: events are replayed in order inside it. Memory is bounded by stretches in flight.
 
 use super::{Account, Arrival, Arrived, Desk};
@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Mails per transaction unless said otherwise.
 pub const SIZE: usize = 1000;
@@ -24,6 +25,8 @@ const STRETCH_MAILS: usize = 32;
 const STRETCH_BYTES: u64 = 512 << 10;
 /// Bytes after which a transaction is committed early, whatever its size.
 const BATCH_BYTES: u64 = 32 << 20;
+/// How long an open transaction waits for the next mail.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Stack of a worker: the parser may nest as deep as the bounds of `mail` allow.
 const STACK: usize = 8 << 20;
 
@@ -170,6 +173,35 @@ fn read_one(item: io::Result<Item>, engine: &Engine<'_>, now: Timestamp) -> Read
     }
 }
 
+/// What workers read, in the order of the mailbox.
+struct InOrder {
+    receiver: Receiver<Stretch>,
+    early: BTreeMap<u64, Vec<Read>>,
+    next: u64,
+    current: std::vec::IntoIter<Read>,
+}
+
+impl InOrder {
+    fn new(receiver: Receiver<Stretch>) -> Self {
+        Self { receiver, early: BTreeMap::new(), next: 0, current: Vec::new().into_iter() }
+    }
+
+    /// The next one, waited for as `wait` does; None when it gives up or the mailbox ends.
+    fn next_by(&mut self, wait: impl Fn(&Receiver<Stretch>) -> Option<Stretch>) -> Option<Read> {
+        loop {
+            if let Some(read) = self.current.next() {
+                return Some(read);
+            }
+            while !self.early.contains_key(&self.next) {
+                let (sequence, stretch) = wait(&self.receiver)?;
+                self.early.insert(sequence, stretch);
+            }
+            self.current = self.early.remove(&self.next)?.into_iter();
+            self.next += 1;
+        }
+    }
+}
+
 fn settle_in_order(
     store: &Store,
     rules: &RuleSet,
@@ -178,64 +210,60 @@ fn settle_in_order(
     size: usize,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<u64, store::Error> {
-    let mut early: BTreeMap<u64, Vec<Read>> = BTreeMap::new();
-    let mut ready = Vec::new();
-    let (mut next, mut settled, mut bytes) = (0, 0, 0);
-    for (sequence, stretch) in receiver {
-        early.insert(sequence, stretch);
-        while let Some(stretch) = early.remove(&next) {
-            next += 1;
-            for read in stretch {
-                bytes += if let Read::Mail(arrived, _) = &read { arrived.raw.kept } else { 0 };
-                ready.push(read);
-                if ready.len() >= size.max(1) || bytes >= BATCH_BYTES {
-                    settled += settle_batch(store, rules, engine, &mut ready, each)?;
-                    bytes = 0;
-                    each(Event::Committed(settled));
-                }
-            }
-        }
+    let mut reads = InOrder::new(receiver);
+    let mut settled = 0;
+    while let Some(first) = reads.next_by(|receiver| receiver.recv().ok()) {
+        settled += settle_batch(store, rules, engine, first, &mut reads, size, each)?;
+        each(Event::Committed(settled));
     }
-    settled += settle_batch(store, rules, engine, &mut ready, each)?;
-    each(Event::Committed(settled));
     Ok(settled)
 }
 
-/// One transaction; mails leave their mailbox and are told of only when it is committed.
+/// What became of one thing of a batch that is not committed yet.
+enum Settled {
+    Mail(Box<Account>, Place),
+    Unreadable(io::Error),
+}
+
+/// One transaction, in which mails are settled while workers read the next ones; mails leave their mailbox and
+/// are told of only when it is committed. It ends early where no mail comes: nobody waits for a slow disk.
 fn settle_batch(
     store: &Store,
     rules: &RuleSet,
     engine: &Engine<'_>,
-    ready: &mut Vec<Read>,
+    first: Read,
+    reads: &mut InOrder,
+    size: usize,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<u64, store::Error> {
-    if ready.is_empty() {
-        return Ok(0);
-    }
-    let mut accounts = Vec::with_capacity(ready.len());
+    let (mut done, mut mails, mut bytes) = (Vec::new(), 0, 0);
     let tx = store.begin()?;
     let desk = Desk::open(&tx, rules, engine)?;
-    for read in ready.iter() {
-        if let Read::Mail(arrived, _) = read {
-            accounts.push(desk.settle(arrived, false)?);
-        }
+    let mut next = Some(first);
+    while let Some(read) = next {
+        done.push(match read {
+            Read::Mail(arrived, place) => {
+                mails += 1;
+                bytes += arrived.raw.kept;
+                Settled::Mail(Box::new(desk.settle(&arrived, false)?), place)
+            }
+            Read::Unreadable(error) => Settled::Unreadable(error),
+        });
+        let full = done.len() >= size.max(1) || bytes >= BATCH_BYTES;
+        next = if full { None } else { reads.next_by(|receiver| receiver.recv_timeout(PATIENCE).ok()) };
     }
     drop(desk);
     tx.commit()?;
-    let settled = accounts.len() as u64;
-    let mut accounts = accounts.iter();
-    let places = ready.iter().filter_map(|r| if let Read::Mail(_, place) = r { Some(place) } else { None });
+    let places = done.iter().filter_map(|d| if let Settled::Mail(_, place) = d { Some(place) } else { None });
     if let Err(error) = settle_all(places) {
         // They stay unread, and are duplicates at the next look.
         each(Event::Unreadable(&error));
     }
-    for read in ready.drain(..) {
-        match read {
-            Read::Mail(..) => {
-                each(Event::Settled(accounts.next().expect("one account per mail")));
-            }
-            Read::Unreadable(error) => each(Event::Unreadable(&error)),
-        }
+    for one in &done {
+        each(match one {
+            Settled::Mail(account, _) => Event::Settled(account),
+            Settled::Unreadable(error) => Event::Unreadable(error),
+        });
     }
-    Ok(settled)
+    Ok(mails)
 }

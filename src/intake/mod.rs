@@ -424,7 +424,7 @@ impl<'a, 'r> Desk<'a, 'r> {
                 self.tx.leave_tickets(alert, tracked.ticket)?;
                 self.tx.keep_tracking(device, failure, tracked);
             }
-            self.tx.void_alert(alert, &row.record)?;
+            self.tx.void_alert(alert)?;
         }
         Ok(())
     }

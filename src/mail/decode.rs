@@ -100,9 +100,9 @@ fn to_text(bytes: Cow<'_, [u8]>, charset: Option<&str>) -> (String, bool) {
         return (utf8_or_windows_1252(bytes), false);
     }
     if charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8") {
-        return match String::from_utf8_lossy(&bytes) {
-            Cow::Borrowed(_) => (utf8_or_windows_1252(bytes), false),
-            Cow::Owned(text) => (text, true),
+        return match String::from_utf8(bytes.into_owned()) {
+            Ok(text) => (text, false),
+            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
         };
     }
     if charset.is_empty() || charset.eq_ignore_ascii_case("us-ascii") {

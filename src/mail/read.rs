@@ -15,7 +15,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// What one read asks for.
+/// What one read asks for: first what most mails fit into, then what a pipe holds.
+const FIRST_BYTES: usize = 8 << 10;
 const BUFFER_BYTES: usize = 64 << 10;
 /// Of a message that is not kept whole: most bytes of headers, and of the body after them.
 const OVERSIZE_BYTES: usize = 1 << 20;
@@ -26,11 +27,16 @@ const OVERSIZE_BYTES: usize = 1 << 20;
 /// What the stream or the unnamed file answers; an interrupted read is repeated.
 pub fn message(mut input: impl Read, spill_folder: &Path) -> io::Result<RawMail> {
     let mut intake = Intake::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut buffer = vec![0; FIRST_BYTES];
     loop {
         match input.read(&mut buffer) {
             Ok(0) => return Ok(intake.finish()),
-            Ok(length) => intake.push(&buffer[..length], spill_folder)?,
+            Ok(length) => {
+                intake.push(&buffer[..length], spill_folder)?;
+                if length == buffer.len() {
+                    buffer.resize(BUFFER_BYTES, 0);
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -4,7 +4,6 @@
 //! An alert is never deleted while its mail stands; one whose mail was superseded is void.
 
 use super::column::{from_json, json};
-use super::failed::failed_key;
 use super::{Doing, Error, Store, Tx};
 use crate::alert::AlertRecord;
 use jiff::Timestamp;
@@ -72,20 +71,12 @@ impl Tx<'_> {
 
     /// Marks an alert whose mail a longer copy superseded; a failed distribution which it alone named goes
     /// with it.
-    pub fn void_alert(&self, alert: i64, record: &AlertRecord) -> Result<(), Error> {
+    pub fn void_alert(&self, alert: i64) -> Result<(), Error> {
         self.db()
             .prepare_cached("UPDATE alert SET voided=1 WHERE id=?1")
             .and_then(|mut s| s.execute([alert]))
             .doing("void an alert")?;
-        let (server, job, package) = failed_key(record);
-        self.db()
-            .prepare_cached(
-                "DELETE FROM failed WHERE server=?1 AND recipient=?2 AND package=?3 AND job=?4 AND tool=?5
-                 AND alert=?6 AND last_alert=?6",
-            )
-            .and_then(|mut s| s.execute(params![server, record.device, package, job, record.tool, alert]))
-            .doing("void a failed distribution")
-            .map(|_| ())
+        self.void_failed(alert)
     }
 
     /// Writes back where an alert led.

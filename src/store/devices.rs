@@ -2,9 +2,10 @@
 //!
 //! In: records, each with the facts it states. Out: the facts, the latest word on each. It does not count.
 
-use super::column::{from_json, json};
+use super::column::{from_json, json, time};
 use super::{Doing, Error, Store, Tx};
 use crate::alert::AlertRecord;
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +30,8 @@ pub struct DeviceFacts {
 }
 
 impl DeviceFacts {
-    /// Takes over what a record states; a fact it does not state stays.
-    pub fn learn(&mut self, record: &AlertRecord) {
+    /// Takes over what a record states; a fact it does not state stays. True where anything is new.
+    pub fn learn(&mut self, record: &AlertRecord) -> bool {
         let pairs = [
             (&mut self.mac, &record.mac),
             (&mut self.ip, &record.ip),
@@ -40,43 +41,72 @@ impl DeviceFacts {
             (&mut self.server, &record.server),
             (&mut self.upstream, &record.upstream),
         ];
+        let mut new = false;
         for (known, stated) in pairs {
-            if stated.is_some() {
+            if stated.is_some() && known != stated {
                 known.clone_from(stated);
+                new = true;
             }
         }
+        new
     }
 }
 
+/// What a transaction knows of a device: when its first alert was, the facts, and whether they were written.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    first: Timestamp,
+    facts: DeviceFacts,
+    written: bool,
+}
+
 impl Tx<'_> {
-    /// Learns what a record states of its device.
+    /// Learns what a record states of its device; written when the transaction commits.
     pub fn learn_device(&self, record: &AlertRecord) -> Result<(), Error> {
-        let known = match self.devices.borrow().get(&record.device) {
-            Some(facts) => Some(facts.clone()),
-            None => self.store.device_facts(&record.device)?,
-        };
-        let mut facts = known.clone().unwrap_or_default();
-        facts.learn(record);
-        if known.as_ref() != Some(&facts) {
+        let mut devices = self.devices.borrow_mut();
+        if !devices.contains_key(&record.device) {
+            let known = match self.store.device_facts(&record.device)? {
+                Some((first, facts)) => Known { first, facts, written: true },
+                None => Known { first: record.event, facts: DeviceFacts::default(), written: false },
+            };
+            devices.insert(record.device.clone(), known);
+        }
+        if let Some(known) = devices.get_mut(&record.device)
+            && known.facts.learn(record)
+        {
+            known.written = false;
+        }
+        Ok(())
+    }
+
+    /// In the order of their names, as tracking records are written: neighbours share a page.
+    pub(super) fn write_devices(&self) -> Result<(), Error> {
+        for (name, known) in self.devices.borrow_mut().iter_mut().filter(|(_, known)| !known.written) {
             self.db()
                 .prepare_cached(
-                    "INSERT INTO device(name,first,facts) VALUES(?1,?2,?3) ON CONFLICT(name) DO UPDATE SET facts=excluded.facts",
+                    "INSERT OR REPLACE INTO tracking(device,failure,total,first,last,recent,ticket)
+                     VALUES(?1,'',0,?2,NULL,?3,NULL)",
                 )
-                .and_then(|mut s| s.execute(params![record.device, record.event.as_second(), json(&facts)]))
+                .and_then(|mut s| {
+                    s.execute(params![name, known.first.as_second(), json(&known.facts).as_bytes()])
+                })
                 .doing("store a device")?;
+            known.written = true;
         }
-        self.devices.borrow_mut().insert(record.device.clone(), facts);
         Ok(())
     }
 }
 
 impl Store {
-    pub(super) fn device_facts(&self, name: &str) -> Result<Option<DeviceFacts>, Error> {
-        self.connection
-            .prepare_cached("SELECT facts FROM device WHERE name=?1")
-            .and_then(|mut s| s.query_row([name], |r| r.get::<_, String>(0)).optional())
-            .doing("read a device")?
-            .map(|t| from_json("device", &t))
-            .transpose()
+    /// The first alert of a device and what is known of it.
+    pub(super) fn device_facts(&self, name: &str) -> Result<Option<(Timestamp, DeviceFacts)>, Error> {
+        let found: Option<(i64, Vec<u8>)> = self
+            .connection
+            .prepare_cached("SELECT first,recent FROM tracking WHERE device=?1 AND failure=''")
+            .and_then(|mut s| s.query_row([name], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+            .doing("read a device")?;
+        let Some((first, facts)) = found else { return Ok(None) };
+        let facts = String::from_utf8_lossy(&facts);
+        Ok(Some((time(first), from_json("device", &facts)?)))
     }
 }

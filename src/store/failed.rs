@@ -1,4 +1,5 @@
-//! Failed distributions: what was not delivered to whom, one row however often it is reported.
+//! Failed distributions: what was not delivered to whom. Stored as reported, alert by alert; read as one row
+//! however often it was reported.
 //!
 //! In: counted alerts that name a job or a package, and dismissals. Out: the rows that a report asks for.
 //! The id of one is a function of what failed; whether it was reissued since, it does not know.
@@ -7,8 +8,10 @@ use super::column::time;
 use super::{Doing, Error, Store, Tx};
 use crate::alert::AlertRecord;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 use serde::Serialize;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// A failed distribution: what was not delivered to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,8 +43,7 @@ pub struct FailedFilter {
     pub dismissed: bool,
 }
 
-const FAILED: &str =
-    "id,tool,server,job,recipient,package,device,upstream,failure,first,last,alert,dismissed";
+const FAILED: &str = "id,tool,server,job,recipient,package,upstream,failure,event,alert";
 
 impl Tx<'_> {
     /// Writes the failed distribution of a counted alert that names a job or package.
@@ -53,73 +55,109 @@ impl Tx<'_> {
         let id = failed_id(&[&record.tool, server, job, &record.device, package]);
         self.db()
             .prepare_cached(
-                "INSERT INTO failed(server,recipient,package,job,tool,id,device,upstream,failure,first,last,alert,last_alert)
-                 VALUES(?1,?2,?3,?4,?5,?6,?2,?7,?8,?9,?9,?10,?10)
-                 ON CONFLICT DO UPDATE SET last=max(last,excluded.last), first=min(first,excluded.first),
-                   failure=excluded.failure, last_alert=excluded.last_alert, dismissed=NULL",
+                "INSERT OR REPLACE INTO failed(alert,event,id,failure,server,recipient,package,job,tool,upstream)
+                 VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
             )
             .and_then(|mut s| {
                 s.execute(params![
+                    alert,
+                    record.event.as_second(),
+                    id,
+                    record.failure,
                     server,
                     record.device,
                     package,
                     job,
                     record.tool,
-                    id,
                     record.upstream,
-                    record.failure,
-                    record.event.as_second(),
-                    alert,
                 ])
             })
             .doing("store a failed distribution")?;
         Ok(Some(id))
     }
 
+    /// Takes back what one alert said was not delivered.
+    pub(super) fn void_failed(&self, alert: i64) -> Result<(), Error> {
+        self.db()
+            .prepare_cached("DELETE FROM failed WHERE alert=?1")
+            .and_then(|mut s| s.execute([alert]))
+            .doing("void a failed distribution")
+            .map(|_| ())
+    }
+
     /// Dismisses a failed distribution. Returns it, or None where no such id stands.
     pub fn dismiss_failed(&self, id: &str, reason: &str) -> Result<Option<FailedRow>, Error> {
-        let changed = self
-            .db()
-            .execute("UPDATE failed SET dismissed=?2 WHERE id=?1 AND dismissed IS NULL", params![id, reason])
-            .doing("dismiss a failed distribution")?;
-        if changed == 0 {
-            return Ok(None);
-        }
+        let named = |rows: Vec<FailedRow>| rows.into_iter().find(|row| row.dismissed.is_none());
+        let Some(row) = named(self.store.folded("id=?1", params![id])?) else { return Ok(None) };
         self.db()
-            .query_row(&format!("SELECT {FAILED} FROM failed WHERE id=?1"), [id], read_failed)
-            .optional()
-            .doing("read a failed distribution")
+            .execute(
+                "INSERT OR REPLACE INTO failed_dismissed(id,alert,why)
+                 SELECT id,max(alert),?2 FROM failed WHERE id=?1 GROUP BY id",
+                params![id, reason],
+            )
+            .doing("dismiss a failed distribution")?;
+        Ok(Some(FailedRow { dismissed: Some(reason.to_owned()), ..row }))
     }
 }
 
 impl Store {
     /// Failed distributions, oldest first.
     pub fn failed(&self, filter: &FailedFilter) -> Result<Vec<FailedRow>, Error> {
-        self.connection
-            .prepare(&format!(
-                "SELECT {FAILED} FROM failed WHERE (?1 IS NULL OR server=?1)
-                 AND (?2 IS NULL OR server=?2 OR recipient=?2 OR upstream=?2)
-                 AND last>=?3 AND first<=?4 AND (dismissed IS NULL OR ?5) ORDER BY first, id"
-            ))
-            .and_then(|mut s| {
-                s.query_map(
-                    params![
-                        filter.server,
-                        filter.affected,
-                        filter.since.map_or(i64::MIN, |t| t.as_second()),
-                        filter.until.map_or(i64::MAX, |t| t.as_second()),
-                        filter.dismissed,
-                    ],
-                    read_failed,
-                )?
-                .collect()
+        let mut rows = self.folded(
+            "(?1 IS NULL OR server=?1) AND (?2 IS NULL OR server=?2 OR recipient=?2 OR upstream=?2)",
+            params![filter.server, filter.affected],
+        )?;
+        rows.retain(|row| {
+            filter.since.is_none_or(|since| row.last >= since)
+                && filter.until.is_none_or(|until| row.first <= until)
+                && (filter.dismissed || row.dismissed.is_none())
+        });
+        rows.sort_by(|a, b| (a.first, &a.id).cmp(&(b.first, &b.id)));
+        Ok(rows)
+    }
+
+    /// What alerts reported, one row however often it was reported.
+    fn folded(&self, which: &str, parameters: &[&dyn ToSql]) -> Result<Vec<FailedRow>, Error> {
+        let doing = "list failed distributions";
+        let mut statement = self
+            .connection
+            .prepare(&format!("SELECT {FAILED} FROM failed WHERE {which} ORDER BY alert"))
+            .doing(doing)?;
+        let mut reports = statement.query(parameters).doing(doing)?;
+        let mut folded: HashMap<String, (FailedRow, i64)> = HashMap::new();
+        while let Some(report) = reports.next().doing(doing)? {
+            let (row, alert) = read_failed(report).doing(doing)?;
+            match folded.entry(row.id.clone()) {
+                Entry::Vacant(place) => drop(place.insert((row, alert))),
+                Entry::Occupied(mut known) => {
+                    let (known, last_alert) = known.get_mut();
+                    *last_alert = alert;
+                    known.first = known.first.min(row.first);
+                    known.last = known.last.max(row.last);
+                    known.failure = row.failure;
+                }
+            }
+        }
+        let mut dismissed = self
+            .connection
+            .prepare_cached("SELECT alert,why FROM failed_dismissed WHERE id=?1")
+            .doing(doing)?;
+        folded
+            .into_values()
+            .map(|(mut row, last_alert)| {
+                row.dismissed = dismissed
+                    .query_row([&row.id], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?)))
+                    .optional()
+                    .doing(doing)?
+                    .and_then(|(alert, why)| (alert >= last_alert).then_some(why));
+                Ok(row)
             })
-            .doing("list failed distributions")
+            .collect()
     }
 }
 
 /// Server, job and package of a failed distribution; empty where its alert names none.
-pub(super) fn failed_key(record: &AlertRecord) -> (&str, &str, &str) {
+fn failed_key(record: &AlertRecord) -> (&str, &str, &str) {
     fn text(value: &Option<String>) -> &str {
         value.as_deref().unwrap_or_default()
     }
@@ -138,20 +176,23 @@ fn failed_id(parts: &[&str]) -> String {
     format!("F-{}", super::hex::encode(&hash[..5]).to_uppercase())
 }
 
-fn read_failed(r: &Row<'_>) -> rusqlite::Result<FailedRow> {
-    Ok(FailedRow {
+/// One report, and the alert that made it.
+fn read_failed(r: &Row<'_>) -> rusqlite::Result<(FailedRow, i64)> {
+    let (recipient, event, alert): (String, i64, i64) = (r.get(4)?, r.get(8)?, r.get(9)?);
+    let row = FailedRow {
         id: r.get(0)?,
         tool: r.get(1)?,
         server: r.get(2)?,
         job: r.get(3)?,
-        recipient: r.get(4)?,
+        device: recipient.clone(),
+        recipient,
         package: r.get(5)?,
-        device: r.get(6)?,
-        upstream: r.get(7)?,
-        failure: r.get(8)?,
-        first: time(r.get(9)?),
-        last: time(r.get(10)?),
-        alert: r.get(11)?,
-        dismissed: r.get(12)?,
-    })
+        upstream: r.get(6)?,
+        failure: r.get(7)?,
+        first: time(event),
+        last: time(event),
+        alert,
+        dismissed: None,
+    };
+    Ok((row, alert))
 }

@@ -120,11 +120,12 @@ impl Tx<'_> {
         let length = identity.body_length as i64;
         let others: Vec<(i64, i64)> = self
             .db()
-            .prepare_cached(
-                "SELECT length, mail FROM seen WHERE head=?1 AND length<>?2 ORDER BY length DESC LIMIT ?3",
-            )
+            // A bound limit would be planned anew for each mail.
+            .prepare_cached(&format!(
+                "SELECT length, mail FROM seen WHERE head=?1 AND length<>?2 ORDER BY length DESC LIMIT {TWINS}"
+            ))
             .and_then(|mut s| {
-                s.query_map(params![head, length, TWINS], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+                s.query_map(params![head, length], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
             })
             .doing("look for copies")?;
         for (other, mail) in others {

@@ -53,7 +53,7 @@ pub use tracking::{DeviceRow, ThresholdRow, TrackingRow};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -162,14 +162,22 @@ impl Store {
         }
         let connection = connect(&path, OpenFlags::empty(), access)?;
         let store = Store { connection, folder: folder.to_path_buf(), install };
-        store.check_version(&path, access)?;
-        let found: String = store
+        // Under one lock; an upgrade needs its own.
+        store.connection.execute_batch("BEGIN").doing("begin")?;
+        let found = store.version(&path)?;
+        let owner: String = store
             .connection
-            .prepare_cached("SELECT value FROM meta WHERE key = 'install'")
-            .and_then(|mut s| s.query_row([], |r| r.get(0)))
+            .query_row("SELECT value FROM meta WHERE key = 'install'", [], |r| r.get(0))
             .doing("read the install id")?;
-        if found != store.install {
-            return Err(Error::ForeignInstall { path, found, expected: store.install.clone() });
+        if owner != store.install {
+            return Err(Error::ForeignInstall { path, found: owner, expected: store.install.clone() });
+        }
+        store.connection.execute_batch("COMMIT").doing("end reading")?;
+        match access {
+            _ if found == schema::VERSION => {}
+            Access::Write | Access::WriteMany => store.climb()?,
+            // An upgrade is durable, whoever finds that it is due.
+            Access::Read | Access::Rehearse => Store::open(folder, Access::Write)?.close()?,
         }
         Ok(store)
     }
@@ -212,7 +220,8 @@ impl Store {
         Ok(Store { connection, folder: folder.to_path_buf(), install: install.to_owned() })
     }
 
-    fn check_version(&self, path: &Path, access: Access) -> Result<(), Error> {
+    /// Version of the database, if this program knows it.
+    fn version(&self, path: &Path) -> Result<i64, Error> {
         let found: i64 = self
             .connection
             .pragma_query_value(None, "user_version", |r| r.get(0))
@@ -226,10 +235,7 @@ impl Store {
                 text: format!("{} is no database of ours", path.display()),
             });
         }
-        if found < schema::VERSION && matches!(access, Access::Write | Access::WriteMany) {
-            self.climb()?;
-        }
-        Ok(())
+        Ok(found)
     }
 
     /// Brings an older database up to this version: all or nothing.
@@ -329,7 +335,7 @@ pub struct Tx<'a> {
     pending: RefCell<tracking::Pending>,
     /// The block stored last, which mails of one stretch share.
     block: RefCell<Option<(Arc<[u8]>, i64)>>,
-    devices: RefCell<HashMap<String, DeviceFacts>>,
+    devices: RefCell<BTreeMap<String, devices::Known>>,
 }
 
 /// Next ids; 0: not asked yet.
@@ -342,6 +348,7 @@ struct Ids {
 impl Tx<'_> {
     /// The instant of commitment.
     pub fn commit(mut self) -> Result<(), Error> {
+        self.write_devices()?;
         self.write_tracking()?;
         self.open = false;
         let done = self.store.connection.execute_batch("COMMIT");

@@ -9,11 +9,16 @@ use rusqlite::OptionalExtension;
 use std::cell::RefCell;
 use std::io::{self, Read};
 use std::sync::Arc;
+use zstd::zstd_safe::CParameter;
 
 /// Plain bytes per stored chunk of a raw mail.
 pub const CHUNK: usize = 1 << 20;
 /// zstd level of raw mails: negative levels trade size for speed; a mail arrives once and is read seldom.
-const LEVEL: i32 = 1;
+const LEVEL: i32 = -3;
+/// A mail that comes alone, up to this many bytes, is matched through a table of 2^12 entries: the level's own
+/// 128 KiB cost one mail more to make than they save.
+const SMALL: usize = 16 << 10;
+const SMALL_HASH_LOG: u32 = 12;
 
 /// Where the kept bytes of a mail begin.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,9 +33,14 @@ thread_local! {
 }
 
 fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    PACKER.with_borrow_mut(|packer| match packer {
-        Some(packer) => packer.compress(bytes),
-        None => packer.insert(zstd::bulk::Compressor::new(LEVEL)?).compress(bytes),
+    PACKER.with_borrow_mut(|packer| {
+        let packer = match packer {
+            Some(packer) => packer,
+            None => packer.insert(zstd::bulk::Compressor::new(LEVEL)?),
+        };
+        // 0: what the level says.
+        packer.set_parameter(CParameter::HashLog(if bytes.len() > SMALL { 0 } else { SMALL_HASH_LOG }))?;
+        packer.compress(bytes)
     })
 }
 

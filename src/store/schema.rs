@@ -9,7 +9,7 @@ use super::{diagnoses, faults, locations, notices};
 
 /// Each step brings the database from version `index` to `index + 1` (`PRAGMA user_version`).
 pub(super) const LADDER: &[&str] =
-    &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES];
+    &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES, V6];
 
 /// Version this program reads and writes.
 pub(super) const VERSION: i64 = LADDER.len() as i64;
@@ -138,3 +138,67 @@ CREATE TABLE threshold(scope TEXT NOT NULL, failure TEXT NOT NULL, count INTEGER
 CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, act TEXT NOT NULL,
   subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
 ";
+
+/// What a mail writes lies where the mails beside it write: failed distributions one after the other, as their
+/// alerts came, and a device beside its tracking records. With a long history each of them cost a page of its own.
+const V6: &str = "
+ALTER TABLE failed RENAME TO failed_v1;
+-- What one alert says was not delivered. A failed distribution is all that share an id.
+CREATE TABLE failed(
+  alert INTEGER PRIMARY KEY, event INTEGER NOT NULL, id TEXT NOT NULL, failure TEXT NOT NULL,
+  server TEXT NOT NULL, recipient TEXT NOT NULL, package TEXT NOT NULL, job TEXT NOT NULL, tool TEXT NOT NULL,
+  upstream TEXT
+) STRICT;
+INSERT INTO failed SELECT alert,first,id,failure,server,recipient,package,job,tool,upstream FROM failed_v1;
+INSERT INTO failed SELECT last_alert,last,id,failure,server,recipient,package,job,tool,upstream FROM failed_v1
+  WHERE last_alert<>alert;
+-- Dismissed by a person; an alert after `alert` brings it back.
+CREATE TABLE failed_dismissed(id TEXT PRIMARY KEY, alert INTEGER NOT NULL, why TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO failed_dismissed SELECT id,last_alert,dismissed FROM failed_v1 WHERE dismissed IS NOT NULL;
+DROP TABLE failed_v1;
+
+-- The row of the empty failure type is the device itself: its first alert, and `recent` is JSON of DeviceFacts.
+INSERT INTO tracking(device,failure,total,first,last,recent,ticket)
+  SELECT name,'',0,first,NULL,CAST(facts AS BLOB),NULL FROM device;
+DROP TABLE device;
+
+CREATE INDEX outbox_ticket ON outbox(ticket);
+CREATE INDEX outbox_stopped ON outbox(state) WHERE state='parked' OR state='refused';
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+
+    #[test]
+    fn upgrade_from_the_first_version_keeps_devices_failed_distributions_and_dismissals() {
+        let db = Connection::open_in_memory().expect("a database");
+        db.execute_batch(V1).expect("version 1");
+        db.execute_batch(
+            "INSERT INTO device VALUES('node7',100,'{\"room\":\"R1\"}');
+             INSERT INTO failed VALUES('is1','node7','vim','J1','dm','F-1','node7',NULL,'distribution',100,160,3,9,NULL);
+             INSERT INTO failed VALUES('is1','node8','vim','J1','dm','F-2','node8','is0','disk',50,50,4,4,'scrapped');",
+        )
+        .expect("rows");
+        for step in &LADDER[1..] {
+            db.execute_batch(step).expect("a step of the ladder");
+        }
+        let texts = |sql: &str| -> Vec<String> {
+            let mut statement = db.prepare(sql).expect("prepare");
+            let rows = statement.query_map([], |r| r.get(0)).expect("query");
+            rows.map(|r| r.expect("a row")).collect()
+        };
+        assert_eq!(
+            texts("SELECT device||' '||first||' '||CAST(recent AS TEXT) FROM tracking WHERE failure=''"),
+            ["node7 100 {\"room\":\"R1\"}"]
+        );
+        assert_eq!(
+            texts(
+                "SELECT alert||' '||event||' '||id||' '||recipient||' '||failure FROM failed ORDER BY alert"
+            ),
+            ["3 100 F-1 node7 distribution", "4 50 F-2 node8 disk", "9 160 F-1 node7 distribution"]
+        );
+        assert_eq!(texts("SELECT id||' '||alert||' '||why FROM failed_dismissed"), ["F-2 4 scrapped"]);
+    }
+}

@@ -540,10 +540,10 @@ mod failed {
         let tx = store.begin().expect("begin");
         let (alone, shared) = (record("node7", Some("J1"), 0), record("node8", Some("J1"), 0));
         tx.record_failed(1, &alone).expect("record");
-        tx.record_failed(1, &shared).expect("record");
         tx.record_failed(2, &shared).expect("record");
-        tx.void_alert(1, &alone).expect("void");
-        tx.void_alert(1, &shared).expect("void");
+        tx.record_failed(3, &shared).expect("record");
+        tx.void_alert(1).expect("void");
+        tx.void_alert(2).expect("void");
         let left: Vec<_> = all(&store).into_iter().map(|f| f.recipient).collect();
         assert_eq!(left, ["node8"]);
     }

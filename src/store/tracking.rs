@@ -148,7 +148,7 @@ impl Tx<'_> {
     pub fn failures_of(&self, device: &str) -> Result<Vec<String>, Error> {
         self.write_tracking()?;
         self.db()
-            .prepare_cached("SELECT failure FROM tracking WHERE device=?1")
+            .prepare_cached("SELECT failure FROM tracking WHERE device=?1 AND failure>''")
             .and_then(|mut s| s.query_map([device], |r| r.get(0))?.collect())
             .doing("list tracking records")
     }
@@ -217,31 +217,23 @@ impl Store {
 
     /// A device with its tracking records.
     pub fn device(&self, name: &str) -> Result<Option<DeviceRow>, Error> {
-        let found: Option<(i64, String)> = self
-            .connection
-            .prepare_cached("SELECT first,facts FROM device WHERE name=?1")
-            .and_then(|mut s| s.query_row([name], |r| Ok((r.get(0)?, r.get(1)?))).optional())
-            .doing("read a device")?;
-        let Some((first, facts)) = found else { return Ok(None) };
+        let Some((first, facts)) = self.device_facts(name)? else { return Ok(None) };
         let tracking = self
             .connection
             .prepare_cached(
-                "SELECT total,first,last,recent,ticket,failure FROM tracking WHERE device=?1 ORDER BY failure",
+                "SELECT total,first,last,recent,ticket,failure FROM tracking WHERE device=?1 AND failure>'' ORDER BY failure",
             )
             .and_then(|mut s| s.query_map([name], |r| Ok((r.get(5)?, read(r)?)))?.collect())
             .doing("read tracking records")?;
-        Ok(Some(DeviceRow {
-            name: name.to_owned(),
-            first: time(first),
-            facts: from_json("device", &facts)?,
-            tracking,
-        }))
+        Ok(Some(DeviceRow { name: name.to_owned(), first, facts, tracking }))
     }
 
     /// Device names after `after`, in order, at most `most`.
     pub fn devices(&self, after: &str, most: usize) -> Result<Vec<String>, Error> {
         self.connection
-            .prepare_cached("SELECT name FROM device WHERE name>?1 ORDER BY name LIMIT ?2")
+            .prepare_cached(
+                "SELECT device FROM tracking WHERE device>?1 AND failure='' ORDER BY device LIMIT ?2",
+            )
             .and_then(|mut s| s.query_map(params![after, most as i64], |r| r.get(0))?.collect())
             .doing("list devices")
     }
