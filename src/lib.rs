@@ -9,11 +9,11 @@ pub mod alert;
 pub mod cli;
 /// The outbox schedule and the SMTP, sendmail and file transports.
 pub mod delivery;
-/// Ping and route to a finding. (A room to come; the types that pass through.)
+/// Ping and route to a finding.
 pub mod diagnosis;
 /// The story of one mail, readable top to bottom: read, judge, count, decide, commit.
 pub mod intake;
-/// Location records and their verification. (A room to come; the types that pass through.)
+/// Location records and their verification. Pure.
 pub mod location;
 /// Bytes to a bounded [`mail::Mail`]; readers for stdin, files, Maildir and mbox.
 pub mod mail;

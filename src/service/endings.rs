@@ -52,9 +52,9 @@ pub fn end(
         mail.reply = Some(format!("not sent: ticket {}{before}", state.word()));
         tx.keep_outbox(&mail)?;
     }
-    free(tx, &row.device, &row.failure, row.id, by, reset)?;
+    free(tx, &row.device, &row.failure, row.id, false, by, reset)?;
     for member in tx.store().fault_members(row.id)? {
-        free(tx, &member.device, &member.failure, row.id, by, reset)?;
+        free(tx, &member.device, &member.failure, row.id, true, by, reset)?;
     }
     for alert in row.alerts.iter().take(100) {
         tx.append_action(*alert, &format!("ticket {} {}", row.number, state.word()))?;
@@ -86,15 +86,23 @@ fn behind(tx: &Tx<'_>, lead: &TicketRow) -> Result<Vec<Repaired>, Error> {
     Ok(keys)
 }
 
-/// A key whose further alerts went to an ended ticket counts for itself again.
-fn free(tx: &Tx<'_>, device: &str, failure: &str, ticket: i64, by: By<'_>, reset: bool) -> Result<(), Error> {
+/// A key counts for itself again. One behind a shared fault only where its alerts still go to that ticket: a
+/// device that was repaired by itself has nothing to do with it any more.
+fn free(
+    tx: &Tx<'_>,
+    device: &str,
+    failure: &str,
+    ticket: i64,
+    behind: bool,
+    by: By<'_>,
+    reset: bool,
+) -> Result<(), Error> {
     let mut tracked = tx.tracking(device, failure)?;
-    // A member that was repaired by itself, and then failed anew, has another ticket.
-    let other = tracked.ticket.is_some_and(|id| id != ticket);
-    if other {
+    let its = tracked.ticket == Some(ticket);
+    if behind && !its {
         return Ok(());
     }
-    tracked.ticket = None;
+    tracked.ticket = tracked.ticket.filter(|_| !its);
     if reset {
         tracking::reset_until(&mut tracked.window, by.at);
     }

@@ -44,8 +44,7 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
     let mut desk = None;
     while !work.stop.load(Ordering::Relaxed) {
         let now = (work.clock)();
-        let tx = store.begin()?;
-        let rows = tx.to_judge(now, PASS)?;
+        let rows = store.to_judge(now, PASS)?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -53,27 +52,19 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
             Some(desk) => desk,
             none => none.insert(Desk::open(store, notes.clone())?),
         };
-        let mut cases = Vec::with_capacity(rows.len());
-        let mut lost = Vec::new();
         let recoveries = recoveries(store, &rows)?;
-        for mut row in rows {
+        let (mut cases, mut aside) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
             // An alert that joins asks for a look; a recheck waits for its time all the same.
-            let due = row.decision.as_ref().and_then(|before| before.due).filter(|due| *due > now);
-            if row.state == State::Deferred && due.is_some() {
-                row.due = due;
-                tx.keep_ticket(&row)?;
-                continue;
-            }
+            let early = row.decision.as_ref().and_then(|before| before.due).is_some_and(|due| due > now);
             match thread::facts(store, &row)? {
-                Some(facts) => cases.push(desk.look(row, facts, &recoveries, now)?),
-                None => lost.push(row),
+                Some(facts) if row.state != State::Deferred || !early => {
+                    cases.push(desk.look(row, facts, &recoveries, now)?);
+                }
+                facts => aside.push((row.id, facts.is_some())),
             }
         }
-        for row in lost {
-            forget(&tx, row, now)?;
-            report.judged += 1;
-        }
-        tx.commit()?;
+        set_aside(store, &aside, now, report)?;
         ask(&mut cases, work.rules, work.diagnose);
         let judged = cases.into_iter().map(|case| case.decide(work.rules, now)).collect();
         write(store, work, judged, now, report)?;
@@ -113,12 +104,30 @@ pub fn foresee(
     Ok(case.decide(rules, now).1)
 }
 
-/// Its crossing alert was purged.
-fn forget(tx: &Tx<'_>, mut row: TicketRow, now: Timestamp) -> Result<(), Error> {
-    row.state = State::Dropped;
-    row.why = Some("its crossing alert is no longer stored".to_owned());
-    (row.ended, row.due) = (Some(now), None);
-    Ok(tx.keep_ticket(&row)?)
+/// Tickets that are not judged now: too early, or their crossing alert was purged.
+fn set_aside(
+    store: &Store,
+    tickets: &[(i64, bool)],
+    now: Timestamp,
+    report: &mut Report,
+) -> Result<(), Error> {
+    if tickets.is_empty() {
+        return Ok(());
+    }
+    let tx = store.begin()?;
+    for (id, early) in tickets {
+        let Some(mut row) = store.ticket(*id)?.filter(|row| row.state.is_open()) else { continue };
+        if *early {
+            row.due = row.decision.as_ref().and_then(|before| before.due);
+        } else {
+            row.state = State::Dropped;
+            row.why = Some("its crossing alert is no longer stored".to_owned());
+            (row.ended, row.due) = (Some(now), None);
+            report.judged += 1;
+        }
+        tx.keep_ticket(&row)?;
+    }
+    Ok(tx.commit()?)
 }
 
 /// Recovery notices since the first crossing among held tickets; no others ask for them.

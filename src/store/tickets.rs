@@ -232,19 +232,6 @@ impl Tx<'_> {
             .map(|_| ())
     }
 
-    /// Deferred and held tickets that are to be judged by `now`, in the order of their crossings.
-    pub fn to_judge(&self, now: Timestamp, most: usize) -> Result<Vec<TicketRow>, Error> {
-        let rows: Vec<_> = self
-            .db()
-            .prepare_cached(&format!(
-                "SELECT {TICKET} FROM ticket WHERE due IS NOT NULL AND due<=?1 AND state IN ('deferred','held')
-                 ORDER BY crossed,number LIMIT ?2"
-            ))
-            .and_then(|mut s| s.query_map(params![now.as_second(), most as i64], read)?.collect())
-            .doing("find tickets to judge")?;
-        rows.into_iter().map(finish).collect()
-    }
-
     /// Other tickets that flush must look at by `now`, in the order of their crossings.
     pub fn due_tickets(&self, now: Timestamp, most: usize) -> Result<Vec<TicketRow>, Error> {
         let rows: Vec<_> = self
@@ -260,6 +247,19 @@ impl Tx<'_> {
 }
 
 impl Store {
+    /// Deferred and held tickets that are to be judged by `now`, in the order of their crossings.
+    pub fn to_judge(&self, now: Timestamp, most: usize) -> Result<Vec<TicketRow>, Error> {
+        let rows: Vec<_> = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT {TICKET} FROM ticket WHERE due IS NOT NULL AND due<=?1 AND state IN ('deferred','held')
+                 ORDER BY crossed,number LIMIT ?2"
+            ))
+            .and_then(|mut s| s.query_map(params![now.as_second(), most as i64], read)?.collect())
+            .doing("find tickets to judge")?;
+        rows.into_iter().map(finish).collect()
+    }
+
     /// A ticket by its row.
     pub fn ticket(&self, id: i64) -> Result<Option<TicketRow>, Error> {
         self.connection

@@ -8,7 +8,7 @@ use super::letter::{self, Addresses, Draft};
 use super::machine;
 use super::template::Templates;
 use super::times::{Times, span};
-use super::view::{Occasion, View, alerts_words, finding_word, frequency, stem};
+use super::view::{Occasion, View, alerts_words, finding_words, frequency, stem};
 use super::{Decision, Joined, Kind, Letter, TicketFacts};
 use crate::rules::model::RuleSet;
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ impl<'a> Composer<'a> {
     pub fn ticket(&self, facts: &TicketFacts, decision: &Decision) -> Letter {
         let at = decision.at.unwrap_or(facts.crossing.event);
         let occasion = Occasion { kind: Kind::Ticket, sequence: 0, at, joined: None, why: None };
-        let found = finding_word(facts).map(|word| format!(", device {word}")).unwrap_or_default();
+        let found = finding_words(facts).map(|words| format!(", {words}")).unwrap_or_default();
         let subject = format!("{}, {}{found}", stem(facts), frequency(facts));
         self.letter(facts, decision, &occasion, &subject)
     }

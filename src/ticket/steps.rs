@@ -31,7 +31,13 @@ pub fn steps(decision: &Decision) -> Vec<Step> {
             }
             "recovered" => ("outage", false),
             "still failing" | "counts as still failing" => ("outage", true),
-            _ => ("center", true),
+            _ => {
+                if !located {
+                    located = true;
+                    steps.push(step("location", true, "built in", &evidence.location.words()));
+                }
+                ("center", true)
+            }
         };
         let rule = citation(reason).unwrap_or("built in");
         steps.push(step(gate, passed, rule, reason));

@@ -43,6 +43,11 @@ impl Times {
         }
     }
 
+    /// `2026-11-20 09:12 CET`.
+    pub(super) fn short(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+    }
+
     /// For a mail's Date header (RFC 5322), with the zone's offset.
     pub(super) fn header(&self, at: Timestamp) -> String {
         let at = at.max(Timestamp::UNIX_EPOCH);

@@ -42,7 +42,7 @@ pub struct View {
     pub call: Option<CallView>,
     /// Said where the location records correct the alert, or contradict each other.
     pub place_note: Option<String>,
-    /// `connection timed out: 4 alerts in 1 h, the last 2026-03-02 08:58:00 UTC`.
+    /// `connection timed out: 4 alerts in 1 h, the last 2026-03-02 08:58 UTC`.
     pub what: String,
     /// What diagnostics found, in one line; absent where they were not asked.
     pub finding: Option<String>,
@@ -424,8 +424,9 @@ fn optional(text: &Option<String>) -> Option<String> {
 fn found(facts: &TicketFacts) -> Option<String> {
     let found = facts.evidence.diagnosis.diagnosis()?;
     match (&facts.fault, &found.server) {
-        (Some(Fault::Server { .. }), Some(server)) => Some(whole(&server.summary())),
-        _ => Some(whole(&found.device.summary())),
+        (Some(Fault::Server { .. }), Some(server)) => Some(whole(&format!("server {}", server.summary()))),
+        _ if found.device.finding == Finding::Network => Some(whole(&found.device.summary())),
+        _ => Some(whole(&format!("device {}", found.device.summary()))),
     }
 }
 
@@ -457,7 +458,7 @@ fn place_note(facts: &TicketFacts) -> Option<String> {
 fn what(facts: &TicketFacts, times: &Times) -> String {
     let announced = optional(&Some(facts.crossing.announced.clone()));
     let announced = announced.unwrap_or_else(|| failure_words(&facts.failure));
-    format!("{announced}: {}, the last {}", frequency(facts), times.long(facts.last))
+    format!("{announced}: {}, the last {}", frequency(facts), times.short(facts.last))
 }
 
 fn delivery(alert: &AlertRecord) -> Option<String> {
@@ -467,10 +468,14 @@ fn delivery(alert: &AlertRecord) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// What diagnostics say of the device in one word, for a subject.
-pub(super) fn finding_word(facts: &TicketFacts) -> Option<&'static str> {
-    let (device, _) = facts.evidence.diagnosis.findings();
-    device.filter(|finding| *finding != Finding::Unknown && facts.fault.is_none()).map(Finding::word)
+/// What diagnostics say of the device in two words, for a subject.
+pub(super) fn finding_words(facts: &TicketFacts) -> Option<&'static str> {
+    match facts.evidence.diagnosis.findings().0.filter(|_| facts.fault.is_none())? {
+        Finding::Up => Some("device up"),
+        Finding::Down => Some("device down"),
+        Finding::Network => Some("network broken"),
+        Finding::Unknown => None,
+    }
 }
 
 /// At most `most` characters; a cut is shown by `…`.

@@ -272,3 +272,36 @@ fn an_alert_that_joins_a_deferred_ticket_spends_no_recheck() {
     let row = only_ticket(&store);
     assert_eq!((row.state, row.due, network.asked.len()), (State::Deferred, due, 1));
 }
+
+#[test]
+fn repair_of_one_device_behind_a_shared_fault_ends_its_own_part_only() {
+    let (_folder, store) = state_of_site();
+    let rules = shipped();
+    let dead = |host| (host, Finding::Network, "10.1.5.1");
+    let mut network = Network::of(&[dead("a1"), dead("a2"), ("is38", Finding::Up, "10.0.0.2")]);
+    for device in ["a1", "a2"] {
+        connection(&store, &rules, device, 0);
+    }
+    judge_at(&store, &rules, &mut network, 10);
+    let rows = tickets(&store);
+    let lead = rows.iter().find(|row| row.state == State::Sent).expect("a lead");
+    let member = rows.iter().find(|row| row.state == State::Closed).expect("a member");
+    let repair_of = |device: &str, second| {
+        let tx = store.begin().expect("begin");
+        let done = repair(&tx, &rules, device, None, by("moved", second, second)).expect("repair");
+        tx.commit().expect("commit");
+        done
+    };
+    let done = repair_of(&member.device, 20);
+    assert_eq!(done.len(), 1);
+    assert_eq!(
+        store.ticket(lead.id).expect("read").expect("stands").state,
+        State::Sent,
+        "others wait for it"
+    );
+    connection(&store, &rules, &member.device, 30);
+    let done = repair_of(&lead.device, 40);
+    assert_eq!(done.len(), 1, "the other one left it: {done:?}");
+    let tracked = store.device(&member.device).expect("read").expect("known").tracking.remove(0).1;
+    assert_eq!(tracked.window.total, 4, "it counts for itself");
+}
