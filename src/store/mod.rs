@@ -207,7 +207,7 @@ impl Store {
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).doing("begin")?;
         for step in schema::LADDER {
-            transaction.execute_batch(step).doing("create the tables")?;
+            transaction.execute_batch(&schema::bare(step)).doing("create the tables")?;
         }
         transaction
             .execute("INSERT INTO meta VALUES('install', ?1)", [install])
@@ -246,7 +246,7 @@ impl Store {
             .pragma_query_value(None, "user_version", |r| r.get(0))
             .doing("read the version")?;
         for step in &schema::LADDER[found.max(0) as usize..] {
-            self.connection.execute_batch(step).doing("upgrade the tables")?;
+            self.connection.execute_batch(&schema::bare(step)).doing("upgrade the tables")?;
         }
         self.connection.pragma_update(None, "user_version", schema::VERSION).doing("write the version")?;
         self.connection.execute_batch("COMMIT").doing("commit the upgrade")

@@ -14,6 +14,13 @@ pub(super) const LADDER: &[&str] =
 /// Version this program reads and writes.
 pub(super) const VERSION: i64 = LADDER.len() as i64;
 
+/// A step without remarks and blanks: SQLite keeps them, and each process reads the whole schema at its start.
+pub(super) fn bare(step: &str) -> String {
+    let code = step.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code));
+    let words = code.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    words.replace(", ", ",").replace(" (", "(").replace("( ", "(").replace(" )", ")")
+}
+
 const V1: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -170,6 +177,29 @@ CREATE INDEX outbox_stopped ON outbox(state) WHERE state='parked' OR state='refu
 mod tests {
     use super::*;
     use rusqlite::Connection;
+
+    #[test]
+    fn stored_schema_is_that_of_the_ladder_without_remarks() {
+        let schema = |bare_of: &dyn Fn(&str) -> String| -> Vec<String> {
+            let db = Connection::open_in_memory().expect("a database");
+            for step in LADDER {
+                db.execute_batch(&bare_of(step)).expect("a step of the ladder");
+            }
+            let mut statement = db
+                .prepare(
+                    "SELECT m.name||' '||coalesce(group_concat(c.name||' '||c.type||' '||c.\"notnull\"||' '||c.pk||' '
+                     ||coalesce(c.dflt_value,'')),'') FROM sqlite_schema m LEFT JOIN pragma_table_xinfo(m.name) c
+                     GROUP BY m.name ORDER BY m.name",
+                )
+                .expect("prepare");
+            let rows = statement.query_map([], |r| r.get(0)).expect("query");
+            rows.map(|r| r.expect("a row")).collect()
+        };
+        assert_eq!(schema(&|step| bare(step)), schema(&|step| step.to_owned()));
+        for step in LADDER {
+            assert!(!bare(step).contains("--") && !bare(step).contains("  "), "{}", bare(step));
+        }
+    }
 
     #[test]
     fn upgrade_from_the_first_version_keeps_devices_failed_distributions_and_dismissals() {
