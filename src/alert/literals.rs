@@ -1,7 +1,7 @@
 //! The literal gate: which format rules a mail can match at all.
 //!
 //! In: the rules' literals, once; then each mail. Out: the rules of which a literal occurs, and those that
-//! have none. One pass over one lower-case copy of the mail's texts, so that the cost of a mail hardly grows
+//! have none. It looks at one lower-case copy of the mail's texts, so that the cost of a mail hardly grows
 //! with the number of rules. It compiles no pattern and reads no condition.
 //!
 //! Few rules are asked as they are tried, so that a mail pays for those before its own. Many literals are found

@@ -15,8 +15,8 @@ use zstd::zstd_safe::CParameter;
 pub const CHUNK: usize = 1 << 20;
 /// zstd level of raw mails: negative levels trade size for speed; a mail arrives once and is read seldom.
 const LEVEL: i32 = -3;
-/// A mail that comes alone, up to this many bytes, is matched through a table of 2^12 entries: the level's own
-/// 128 KiB cost one mail more to make than they save.
+/// A mail that comes alone, up to this many bytes, is matched through a table of 2^12 entries: the level's own,
+/// larger one costs one mail more to make than it saves.
 const SMALL: usize = 16 << 10;
 const SMALL_HASH_LOG: u32 = 12;
 

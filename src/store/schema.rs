@@ -164,7 +164,7 @@ CREATE TABLE failed_dismissed(id TEXT PRIMARY KEY, alert INTEGER NOT NULL, why T
 INSERT INTO failed_dismissed SELECT id,last_alert,dismissed FROM failed_v1 WHERE dismissed IS NOT NULL;
 DROP TABLE failed_v1;
 
--- The row of the empty failure type is the device itself: its first alert, and `recent` is JSON of DeviceFacts.
+-- In `tracking` the row of the empty failure type is the device itself: its first alert, and `recent` is JSON of DeviceFacts.
 INSERT INTO tracking(device,failure,total,first,last,recent,ticket)
   SELECT name,'',0,first,NULL,CAST(facts AS BLOB),NULL FROM device;
 DROP TABLE device;
