@@ -19,6 +19,8 @@ pub mod location;
 pub mod mail;
 /// Outage notices and calendars: is this device expected to fail now? Pure.
 pub mod outage;
+/// Logfile to runs, failed jobs, rebuilt commands, plan and journal.
+pub mod redistribution;
 /// Operators' YAML: read, layered, checked, compiled. Pure.
 pub mod rules;
 /// `run` and `flush`: makes due things happen.
