@@ -72,7 +72,7 @@ fn main() {
     let mut dice = Dice(1);
     let notices: Vec<Notice> = (0..count).map(|number| posted(number, &mut dice, now)).collect();
     let began = Instant::now();
-    let tx = store.begin().expect("begin");
+    let tx = store.reference().expect("reference").begin().expect("begin");
     let file = NewNoticeFile { file: "bench.csv", digest: "x", stamp: "x", changed: None, mistakes: &[] };
     tx.replace_notice_file(&file, &notices, now).expect("stored");
     tx.commit().expect("committed");

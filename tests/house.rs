@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use tree::files;
 
 /// Which rooms a room may name: the whole traffic of the house. `cli` may name all of them.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("shown", &[]),
     ("rules", &["shown"]),
     ("mail", &[]),
@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
     ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
-    ("redistribution", &["rules"]),
+    ("redistribution", &[]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     (
         "service",

@@ -138,7 +138,7 @@ fn played() -> Played {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let store = Store::init(&temporary.path().join("state"), "5ce4a2105ce4a210").expect("a new state");
     let inventory = text("inventory.csv");
-    let tx = store.begin().expect("begin");
+    let tx = store.reference().expect("reference").begin().expect("begin");
     let read = location::read(Format::Csv, "inventory.csv", inventory.as_bytes());
     let records: Vec<_> = read.map(|item| item.unwrap_or_else(|wrong| panic!("{wrong:?}"))).collect();
     let entries = records.len() as u64;

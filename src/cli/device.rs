@@ -62,10 +62,11 @@ struct LocationView {
 impl LocationView {
     /// None where no records were ever imported.
     fn of(store: &Store, stated: &Stated) -> Result<Option<Self>, Failure> {
-        if store.location_list()?.is_none() {
+        let reference = store.reference()?;
+        if reference.location_list()?.is_none() {
             return Ok(None);
         }
-        let verification = verify(stated, &store.locations_for(&stated.keys())?);
+        let verification = verify(stated, &reference.locations_for(&stated.keys())?);
         Ok(Some(Self { words: verification.words(), record: verification.record().cloned() }))
     }
 

@@ -53,7 +53,7 @@ pub(super) fn run(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     let hash = RefCell::new(Sha256::new());
     let input = BufReader::with_capacity(1 << 16, Hashed { input: open(&args.file)?, hash: &hash });
     let store = globals.store_to_act(Access::WriteMany, args.dry_run)?;
-    let tx = store.begin()?;
+    let tx = store.reference()?.begin()?;
     let mut wrong = Wrong::default();
     let diff = tx.replace_locations(records(location::read(format, &shown, input), &mut wrong))?;
     if let Some(end) = wrong.end {
@@ -75,8 +75,10 @@ pub(super) fn run(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
         let detail = serde_json::json!({ "file": shown, "records": diff.records, "added": diff.added.count,
             "removed": diff.removed.count, "changed": diff.changed.count, "moved": diff.moved.count,
             "wrong": wrong.count, "doubles": diff.doubles, "force": args.force });
-        tx.audit(now, &who(), "device import", &shown, &detail)?;
         tx.commit()?;
+        let note = store.begin()?;
+        note.audit(now, &who(), "device import", &shown, &detail)?;
+        note.commit()?;
     }
     report(globals, args, &diff, &wrong, &shown);
     store.close()?;

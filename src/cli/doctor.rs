@@ -11,7 +11,7 @@ use super::{Exit, Failure, Globals, times};
 use crate::delivery;
 use crate::rules::RuleSet;
 use crate::rules::model::TransportRule;
-use crate::store::{Access, DATABASE, ListKind, Store};
+use crate::store::{Access, DATABASE, ListKind, REFERENCE, Store};
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::Access as May;
 use serde::Serialize;
@@ -170,7 +170,12 @@ fn check_database(store: &Store, full: bool, checks: &mut Checks) -> Result<(), 
             .ok("database", format!("version {}, {size}, opened; not checked whole: --full", facts.version));
         return Ok(());
     }
-    let complaints = store.quick_check()?;
+    let mut complaints = store.quick_check()?;
+    let beside = match store.reference() {
+        Ok(reference) => reference.quick_check()?,
+        Err(error) => vec![error.to_string()],
+    };
+    complaints.extend(beside.into_iter().map(|text| format!("{REFERENCE}: {text}")));
     match complaints.first() {
         None => checks.ok("database", format!("version {}, {size}, sound", facts.version)),
         Some(first) => {

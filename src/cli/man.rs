@@ -71,6 +71,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("/var/lib/autoticket", "State, unless the rules or --state name another folder."),
     ("autoticket.db, autoticket.db-journal", "The database and its journal; both belong together."),
+    ("reference.db, reference.db-journal", "Outage notices, location records and findings, and its journal."),
     ("install-id", "Which database belongs here. While it stands, a missing database is never made anew."),
     ("spool/new", "Mails that could not enter the database; the next ingest, flush or run takes them up."),
     ("spool/quarantine", "Mails that killed three runs; nothing touches them."),

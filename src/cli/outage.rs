@@ -205,14 +205,16 @@ fn add(world: &World, globals: &Globals, args: &AddArgs) -> Result<Exit, Failure
         Failure::say(Exit::Usage, lines.join("\n"))
     })?;
     let store = globals.store_to_act(Access::Write, args.dry_run)?;
-    let tx = store.begin()?;
+    let tx = store.reference()?.begin()?;
     let standing = tx.remove_notice(&notice.id)?;
     tx.add_notice(&notice)?;
     if args.dry_run {
         tx.roll_back();
     } else {
-        tx.audit(world.now, &who, "outage add", &notice.id, &serde_json::json!({ "notice": &notice }))?;
         tx.commit()?;
+        let note = store.begin()?;
+        note.audit(world.now, &who, "outage add", &notice.id, &serde_json::json!({ "notice": &notice }))?;
+        note.commit()?;
     }
     let warnings = check(std::slice::from_ref(&notice), &|_| None, world.now);
     let mut out = Out::new();
@@ -260,7 +262,7 @@ fn period(notice: &Notice) -> String {
 fn rows(store: &Store) -> Result<Vec<NoticeRow>, Failure> {
     let (mut rows, mut after) = (Vec::new(), 0);
     loop {
-        let step = store.notice_rows(after, STEP)?;
+        let step = store.reference()?.notice_rows(after, STEP)?;
         let Some((last, _)) = step.last() else { return Ok(rows) };
         after = *last;
         rows.extend(step.into_iter().map(|(_, row)| row));
@@ -286,7 +288,7 @@ fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failu
         let views: Vec<NoticeView<'_>> =
             shown.iter().map(|row| NoticeView { row, holds: holds(row) }).collect();
         let files: Vec<NoticeFile> =
-            store.notice_files()?.into_iter().filter(|file| !file.file.is_empty()).collect();
+            store.reference()?.notice_files()?.into_iter().filter(|file| !file.file.is_empty()).collect();
         out.json("autoticket.outages/1", serde_json::json!({ "items": views, "files": files }));
         return Ok(Exit::Done);
     }
@@ -304,7 +306,7 @@ fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failu
         ]);
     }
     out.table(&table);
-    for file in store.notice_files()?.iter().filter(|file| file.fault.is_some()) {
+    for file in store.reference()?.notice_files()?.iter().filter(|file| file.fault.is_some()) {
         show::tell(format_args!(
             "autoticket: {} cannot be used since {}: {}",
             file.file,
@@ -317,8 +319,12 @@ fn list(world: &World, globals: &Globals, args: &ListArgs) -> Result<Exit, Failu
 
 fn remove(world: &World, globals: &Globals, args: &RemoveArgs) -> Result<Exit, Failure> {
     let store = globals.store_to_act(Access::Write, args.dry_run)?;
-    let file = store.notice_files()?.into_iter().find(|file| !file.file.is_empty() && file.file == args.id);
-    let tx = store.begin()?;
+    let file = store
+        .reference()?
+        .notice_files()?
+        .into_iter()
+        .find(|file| !file.file.is_empty() && file.file == args.id);
+    let tx = store.reference()?.begin()?;
     if let Some(file) = &file {
         tx.forget_notice_file(&file.file)?;
     } else if !tx.remove_notice(&args.id)? {
@@ -334,8 +340,10 @@ fn remove(world: &World, globals: &Globals, args: &RemoveArgs) -> Result<Exit, F
     if args.dry_run {
         tx.roll_back();
     } else {
-        tx.audit(world.now, &who(), "outage remove", &args.id, &serde_json::json!({}))?;
         tx.commit()?;
+        let note = store.begin()?;
+        note.audit(world.now, &who(), "outage remove", &args.id, &serde_json::json!({}))?;
+        note.commit()?;
     }
     let mut out = Out::new();
     if world.json {

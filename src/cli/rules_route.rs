@@ -90,8 +90,8 @@ pub(super) fn run(world: &World, device: &str, args: &RouteArgs) -> Result<Exit,
         room: args.room.clone().or(facts.room),
     };
     let verification = match &store {
-        Some(store) if store.location_list()?.is_some() => {
-            verify(&stated, &store.locations_for(&stated.keys())?)
+        Some(store) if store.reference()?.location_list()?.is_some() => {
+            verify(&stated, &store.reference()?.locations_for(&stated.keys())?)
         }
         _ => Verification::NotAsked,
     };

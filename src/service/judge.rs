@@ -75,7 +75,7 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
 /// Where notices changed, every held ticket is looked at again: its outage may have been taken back.
 fn wake(store: &Store, now: Timestamp) -> Result<(), Error> {
     const NOTE: &str = "notices judged by";
-    let mark = store.notices_mark()?;
+    let mark = store.reference()?.notices_mark()?;
     if store.note(NOTE)?.as_deref() != Some(&mark) {
         let tx = store.begin()?;
         tx.wake_held(now)?;
@@ -148,7 +148,7 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn open(store: &'a Store, notes: Vec<String>) -> Result<Self, Error> {
-        let records = store.location_list()?.is_some();
+        let records = store.reference()?.location_list()?.is_some();
         Ok(Self { store, outages: Outages::open(store, notes)?, records })
     }
 
@@ -164,7 +164,8 @@ impl<'a> Desk<'a> {
         let stated = Stated::of(&facts.crossing);
         let mut server = Vec::new();
         if self.records {
-            facts.evidence.location = verify(&stated, &self.store.locations_for(&stated.keys())?);
+            facts.evidence.location =
+                verify(&stated, &self.store.reference()?.locations_for(&stated.keys())?);
             if let Some(record) = self.record_of(facts.crossing.server.as_deref())? {
                 server = record.ips.clone();
                 facts.evidence.server = Some(Box::new(record));
@@ -207,7 +208,7 @@ impl<'a> Desk<'a> {
     fn record_of(&self, name: Option<&str>) -> Result<Option<Record>, Error> {
         let Some(name) = name else { return Ok(None) };
         let stated = Stated::named(name);
-        Ok(verify(&stated, &self.store.locations_for(&stated.keys())?).record().cloned())
+        Ok(verify(&stated, &self.store.reference()?.locations_for(&stated.keys())?).record().cloned())
     }
 }
 
@@ -309,16 +310,41 @@ fn write(
     let mut own = own.into_iter().peekable();
     while own.peek().is_some() {
         let tx = store.begin()?;
+        let mut matched = Vec::new();
         for (case, decision) in own.by_ref().take(AT_ONCE) {
             report.judged += 1;
             if let Some(row) = standing(&tx, work, &case, now)? {
+                matched.extend(newly_matched(&row, &decision));
                 write_own(&tx, work, row, case.facts, decision, now)?;
             }
         }
         tx.commit()?;
+        count_matches(store, &matched, now)?;
         (work.progress)(report);
     }
     Ok(())
+}
+
+/// The notice that holds a ticket which it did not hold before: its file and id.
+fn newly_matched(row: &TicketRow, decision: &Decision) -> Option<(String, String)> {
+    match &decision.evidence.outage {
+        Expectation::Expected { notice, origin, .. } if row.state != State::Held => {
+            Some((origin.file.clone(), notice.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// Counted after the tickets are written: two databases, and a count that a crash loses costs nobody a ticket.
+fn count_matches(store: &Store, matched: &[(String, String)], now: Timestamp) -> Result<(), Error> {
+    if matched.is_empty() {
+        return Ok(());
+    }
+    let tx = store.reference()?.begin()?;
+    for (file, notice) in matched {
+        tx.notice_matched(file, notice, now)?;
+    }
+    Ok(tx.commit()?)
 }
 
 /// When a ticket is dated: in event time, so that a replay counts the same tickets into the same hour.
@@ -358,10 +384,9 @@ fn write_own(
     let outage = decision.evidence.outage.clone();
     row.due = decision.due;
     row.decision = Some(decision);
-    if let Expectation::Expected { notice, origin, .. } = &outage
+    if let Expectation::Expected { notice, .. } = &outage
         && !held_before
     {
-        tx.notice_matched(&origin.file, notice, now)?;
         let done = if state == State::Dropped { "dropped" } else { "aside" };
         for alert in &row.alerts {
             tx.append_action(*alert, &format!("{done} by outage {notice}"))?;

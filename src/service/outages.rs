@@ -135,7 +135,7 @@ pub fn refresh(
 ) -> Result<Vec<String>, store::Error> {
     let zone = Zone::iana(&rules.zone).unwrap_or_default();
     let mut known: BTreeMap<String, NoticeFile> =
-        store.notice_files()?.into_iter().map(|file| (file.file.clone(), file)).collect();
+        store.reference()?.notice_files()?.into_iter().map(|file| (file.file.clone(), file)).collect();
     // Added by hand: in no file.
     known.remove("");
     let mut notes = Vec::new();
@@ -214,9 +214,9 @@ impl Refresher<'_> {
 
     fn commit(
         &self,
-        act: impl FnOnce(&store::Tx<'_>) -> Result<(), store::Error>,
+        act: impl FnOnce(&store::ReferenceTx<'_>) -> Result<(), store::Error>,
     ) -> Result<(), store::Error> {
-        let tx = self.store.begin()?;
+        let tx = self.store.reference()?.begin()?;
         act(&tx)?;
         tx.commit()
     }
@@ -231,7 +231,8 @@ impl Refresher<'_> {
 
     /// Notes on the file as it is stored now; a copy too old is given up.
     fn tell(&self, notes: &mut Vec<String>) -> Result<(), store::Error> {
-        let known = self.store.notice_files()?.into_iter().find(|known| known.file == self.file.name);
+        let known =
+            self.store.reference()?.notice_files()?.into_iter().find(|known| known.file == self.file.name);
         let Some(known) = known else { return Ok(()) };
         let stale = known.changed.filter(|_| self.file.named && known.fault.is_none()).and_then(|changed| {
             let stale = changed.checked_add(Span::new().seconds(self.rules.stale_after.0)).ok()?;
@@ -295,7 +296,7 @@ pub struct Outages {
 impl Outages {
     /// `notes` are those of [`refresh`]; each answer carries them.
     pub fn open(store: &Store, notes: Vec<String>) -> Result<Self, store::Error> {
-        Ok(Self { globs: GlobIndex::new(&store.notice_globs()?), notes })
+        Ok(Self { globs: GlobIndex::new(&store.reference()?.notice_globs()?), notes })
     }
 
     /// Whether the failure was to be expected, by point look-ups.
@@ -305,8 +306,9 @@ impl Outages {
         subject: &Subject<'_>,
         now: Timestamp,
     ) -> Result<Expectation, store::Error> {
-        let mut candidates = store.notices_for(&keys(subject), now)?;
-        candidates.extend(store.notices_of(&self.globs.matching(subject))?);
+        let reference = store.reference()?;
+        let mut candidates = reference.notices_for(&keys(subject), now)?;
+        candidates.extend(reference.notices_of(&self.globs.matching(subject))?);
         Ok(judge(subject, &candidates, now).noting(&self.notes))
     }
 }
@@ -479,18 +481,18 @@ mod tests {
         };
         let fields = [field("glob", "node*"), field("from", "2026-03-01"), field("reason", "by hand")];
         let notice = crate::outage::written::notice(&fields, &setting, 0, 0).expect("a notice");
-        let tx = site.store.begin().expect("begin");
+        let tx = site.store.reference().expect("reference").begin().expect("begin");
         tx.add_notice(&notice).expect("added");
         tx.notice_matched(&notice.origin.file, &notice.id, at(NOW)).expect("counted");
         tx.commit().expect("commit");
         assert_eq!(site.notes(NOW), Vec::<String>::new());
         assert_eq!(site.reason("node7", NOW).as_deref(), Some("by hand"));
-        let rows = site.store.notice_rows(0, 10).expect("rows");
+        let rows = site.store.reference().expect("reference").notice_rows(0, 10).expect("rows");
         assert_eq!(
             rows.iter().map(|(_, row)| (row.matched, row.last_matched)).collect::<Vec<_>>(),
             [(1, Some(at(NOW)))]
         );
-        let tx = site.store.begin().expect("begin");
+        let tx = site.store.reference().expect("reference").begin().expect("begin");
         assert!(tx.remove_notice(&notice.id).expect("removed"));
         tx.commit().expect("commit");
         assert_eq!(site.reason("node7", NOW), None);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use std::net::IpAddr;
 
-/// A step of the ladder in `schema.rs`.
+/// Part of `reference.db`; a step of the ladder in `schema.rs` before.
 pub(super) const TABLES: &str = "
 -- The last report of a computer.
 CREATE TABLE report(host TEXT PRIMARY KEY, at INTEGER NOT NULL, report TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -26,7 +26,7 @@ CREATE TABLE path(
 CREATE TABLE pace(name TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-/// Findings and paths in the database of a state folder.
+/// Findings and paths in `reference.db` of a state folder.
 #[derive(Debug)]
 pub struct SharedDiagnoses<'s>(pub &'s Store);
 
@@ -39,7 +39,7 @@ const REPORTS_KEPT: i64 = 86_400;
 impl SharedDiagnoses<'_> {
     /// All or nothing, and rolled back where it fails.
     fn at_once<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let transaction = self.0.begin()?;
+        let transaction = self.0.reference()?.begin()?;
         let done = work(transaction.db())?;
         transaction.commit()?;
         Ok(done)
@@ -91,6 +91,7 @@ impl Shared for SharedDiagnoses<'_> {
     fn report(&mut self, host: &str, since: Timestamp) -> Result<Option<Report>, SharedError> {
         let text: Option<String> = self
             .0
+            .reference()?
             .connection
             .prepare_cached("SELECT report FROM report WHERE host=?1 AND at>=?2")
             .and_then(|mut s| s.query_row(params![host, since.as_second()], |r| r.get(0)).optional())
@@ -137,6 +138,7 @@ impl Shared for SharedDiagnoses<'_> {
     fn last_router(&mut self, network: &str) -> Result<Option<IpAddr>, SharedError> {
         let text: Option<String> = self
             .0
+            .reference()?
             .connection
             .prepare_cached("SELECT last_router FROM path WHERE network=?1")
             .and_then(|mut s| s.query_row([network], |r| r.get(0)).optional())
@@ -148,6 +150,7 @@ impl Shared for SharedDiagnoses<'_> {
     fn nearest(&mut self, address: IpAddr, answers: bool, since: i64) -> Result<Option<Trace>, SharedError> {
         let texts: Vec<String> = self
             .0
+            .reference()?
             .connection
             .prepare_cached(
                 "SELECT trace FROM path WHERE ended>=?1 AND trace IS NOT NULL ORDER BY ended DESC LIMIT ?2",

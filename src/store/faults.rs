@@ -10,7 +10,6 @@ use crate::alert::{Outcome, Reason};
 use crate::ticket::Fault;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
-use sha2::{Digest, Sha256};
 
 /// A step of the ladder in `schema.rs`.
 pub(super) const TABLES: &str = "
@@ -114,24 +113,6 @@ impl Store {
             .and_then(|mut s| s.query_row(params![center, from, to], |r| r.get::<_, i64>(0)))
             .doing("count the tickets of a center")
             .map(|n| n.max(0) as u64)
-    }
-
-    /// Another text whenever notices were added, changed or taken back.
-    pub fn notices_mark(&self) -> Result<String, Error> {
-        let mut hash = Sha256::new();
-        for query in [
-            "SELECT name||' '||digest FROM notice_file ORDER BY name",
-            "SELECT notice.notice FROM notice_file JOIN notice ON notice.file=notice_file.id
-             WHERE notice_file.name='' ORDER BY notice.name",
-        ] {
-            let texts: Vec<String> = self
-                .connection
-                .prepare_cached(query)
-                .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
-                .doing("look whether notices changed")?;
-            texts.iter().for_each(|text| hash.update(format!("{text}\n")));
-        }
-        Ok(super::hex::encode(&hash.finalize()))
     }
 
     /// Recovery notices among the mails after this one, in their order: a walk along the primary key.

@@ -5,7 +5,7 @@
 
 use super::column::{from_json, json, time};
 use super::lists::ListNames;
-use super::{Doing, Error, Store, Tx};
+use super::{Doing, Error, Reference, ReferenceTx};
 use crate::location::{KeyKind, Record};
 use crate::rules::model::Origin;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-/// A step of the ladder in `schema.rs`.
+/// Part of `reference.db`; a step of the ladder in `schema.rs` before.
 pub(super) const TABLES: &str = "
 -- Location records, by name. Their other keys stand in `location_key`.
 CREATE TABLE location(
@@ -107,7 +107,7 @@ fn bare(record: &Record) -> String {
     json(&Record { name: String::new(), origin: Origin::default(), ..record.clone() })
 }
 
-impl Store {
+impl Reference {
     /// The records found under these keys, each once, in the order of the keys. A key that more than four
     /// records share gives four of them.
     pub fn locations_for(&self, keys: &[(KeyKind, String)]) -> Result<Vec<Record>, Error> {
@@ -176,10 +176,10 @@ impl Store {
     }
 }
 
-impl Tx<'_> {
+impl ReferenceTx<'_> {
     /// Replaces all location records by these: all or nothing, with the rest of the transaction. Rows that did
     /// not change are not written. Of two records of one name the first is taken. Memory is bounded by 16
-    /// bytes or so per record. [`Tx::keep_location_list`] then says where they came from.
+    /// bytes or so per record. [`ReferenceTx::keep_location_list`] then says where they came from.
     pub fn replace_locations(
         &self,
         records: impl IntoIterator<Item = Record>,
@@ -187,7 +187,7 @@ impl Tx<'_> {
         // Sorted inserts of a million random keys want more pages in memory than a mail does.
         self.db().execute_batch("PRAGMA cache_size=-65536").doing("set up the import")?;
         let mut diff = LocationDiff {
-            before: self.store.location_list()?.map_or(0, |list| list.entries),
+            before: self.reference().location_list()?.map_or(0, |list| list.entries),
             ..LocationDiff::default()
         };
         let hasher = RandomState::new();
@@ -211,7 +211,7 @@ impl Tx<'_> {
     fn put_location(&self, record: &Record, diff: &mut LocationDiff) -> Result<(), Error> {
         let text = bare(record);
         let line = record.origin.line;
-        let stored = self.store.location_row(&record.name)?;
+        let stored = self.reference().location_row(&record.name)?;
         if let Some((known, _)) = stored.as_ref().filter(|(_, stored)| *stored == text) {
             // A row above it came or went: the line that reasons cite follows.
             if *known != line {
@@ -282,7 +282,7 @@ impl Tx<'_> {
             after.clone_from(last);
             for name in names.iter().filter(|name| !keep(name)) {
                 diff.removed.note(name);
-                if let Some((_, record)) = self.store.location_named(name)? {
+                if let Some((_, record)) = self.reference().location_named(name)? {
                     for key in record.keys() {
                         self.drop_location_key(&key, name)?;
                     }
@@ -308,14 +308,14 @@ impl Tx<'_> {
                 (row.get::<_, i64>(0).doing("compare the location records")?, get(1)?, get(2)?);
             let other = match &before {
                 Some((k, known, other)) if (*k, known) == (kind, &key) => Some(other.clone()),
-                _ if kind == alias && self.store.location_named(&key)?.is_some() => Some(key.clone()),
+                _ if kind == alias && self.reference().location_named(&key)?.is_some() => Some(key.clone()),
                 _ => None,
             };
             match other {
                 Some(_) if diff.first_doubles.len() >= FIRST_DOUBLES => diff.doubles += 1,
                 Some(other) => {
                     let line = |name: &str| {
-                        Ok::<_, Error>(self.store.location_row(name)?.map_or(0, |(line, _)| line))
+                        Ok::<_, Error>(self.reference().location_row(name)?.map_or(0, |(line, _)| line))
                     };
                     let mut pair = [(other.clone(), line(&other)?), (name.clone(), line(&name)?)];
                     pair.sort_by_key(|(_, line)| *line);
@@ -348,6 +348,7 @@ impl Tx<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Store;
     use super::*;
     use crate::location::{Stated, Verification, verify};
 
@@ -369,7 +370,7 @@ mod tests {
     }
 
     fn import(store: &Store, records: Vec<Record>) -> LocationDiff {
-        let tx = store.begin().expect("begin");
+        let tx = store.reference().expect("reference").begin().expect("begin");
         let diff = tx.replace_locations(records).expect("replaced");
         let list = LocationList {
             entries: diff.records,
@@ -383,7 +384,11 @@ mod tests {
     }
 
     fn found(store: &Store, stated: &str) -> Vec<String> {
-        let records = store.locations_for(&Stated::named(stated).keys()).expect("looked up");
+        let records = store
+            .reference()
+            .expect("reference")
+            .locations_for(&Stated::named(stated).keys())
+            .expect("looked up");
         records.iter().map(|r| format!("{} {} {}", r.name, r.place(), r.origin)).collect()
     }
 
@@ -455,7 +460,7 @@ mod tests {
         assert_eq!(doubles, ["name a: a:2 a:3", "alias a: a:2 c:4", "address 10.0.0.1: a:2 c:4"]);
         assert_eq!(diff.records, 2);
         let stated = Stated::named("10.0.0.1");
-        let both = store.locations_for(&stated.keys()).expect("looked up");
+        let both = store.reference().expect("reference").locations_for(&stated.keys()).expect("looked up");
         assert!(matches!(verify(&stated, &both), Verification::Contradictory { .. }));
     }
 
@@ -468,7 +473,7 @@ mod tests {
         let before = store.dump();
         assert!(import(&store, all.clone()).is_empty());
         assert_eq!(store.dump(), before);
-        let tx = store.begin().expect("begin");
+        let tx = store.reference().expect("reference").begin().expect("begin");
         let diff = tx.replace_locations(all[..5].to_vec()).expect("replaced");
         assert!(diff.halves() && diff.removed.count == 5 && diff.before == 10);
         tx.roll_back();
@@ -479,7 +484,8 @@ mod tests {
     fn a_key_is_looked_up_in_one_leaf() {
         let (_folder, store) = store();
         for (sql, table) in [(BY_NAME, "location"), (BY_KEY, "location_key")] {
-            let plan: Vec<String> = store
+            let reference = store.reference().expect("reference");
+            let plan: Vec<String> = reference
                 .connection
                 .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
                 .and_then(|mut s| {

@@ -3,7 +3,8 @@
 //! In: what other rooms decided. Out: the same, after any crash. It does not know what rules mean.
 //!
 //! # On disk
-//! A state folder holds `autoticket.db` (rollback journal in PERSIST mode beside it), `install-id` (the
+//! A state folder holds `autoticket.db` (rollback journal in PERSIST mode beside it), `reference.db` (see
+//! [`reference`]), `install-id` (the
 //! same id as in the database: a database that vanished is noticed, never silently made anew), `spool/`
 //! (mails that could not enter the database; see [`spool`]), `outgoing/` (file transport), `rules.cache`
 //! (may be deleted at any time) and `flush.lock`.
@@ -29,6 +30,7 @@ mod mails;
 mod notices;
 mod outbox;
 mod raw;
+mod reference;
 mod schema;
 pub mod spool;
 #[cfg(test)]
@@ -48,11 +50,12 @@ pub use mails::{Copies, MailRow, NewMail, Twin};
 pub use notices::{NewNoticeFile, NoticeFile, NoticeRow};
 pub use outbox::{OutboxRow, OutboxState};
 pub use raw::{Packed, RawPlace, RawReader, pack};
+pub use reference::{REFERENCE, Reference, ReferenceTx};
 pub use tickets::{NewTicket, TicketBrief, TicketRow};
 pub use tracking::{DeviceRow, ThresholdRow, TrackingRow};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -142,6 +145,8 @@ pub struct Store {
     connection: Connection,
     folder: PathBuf,
     install: String,
+    access: Access,
+    reference: OnceCell<Reference>,
 }
 
 impl Store {
@@ -161,7 +166,8 @@ impl Store {
             Err(e) => return Err(Error::Io { what: "look at", path, source: e }),
         }
         let connection = connect(&path, OpenFlags::empty(), access)?;
-        let store = Store { connection, folder: folder.to_path_buf(), install };
+        let store =
+            Store { connection, folder: folder.to_path_buf(), install, access, reference: OnceCell::new() };
         // Under one lock; an upgrade needs its own.
         store.connection.execute_batch("BEGIN").doing("begin")?;
         let found = store.version(&path)?;
@@ -204,20 +210,24 @@ impl Store {
         let path = folder.join(DATABASE);
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE, Access::Write)?;
         private(&path, 0o600)?;
+        reference::attach(&connection, folder)?;
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).doing("begin")?;
-        for step in schema::LADDER {
+        for step in schema::FRESH {
             transaction.execute_batch(&schema::bare(step)).doing("create the tables")?;
         }
+        reference::create(&transaction, install)?;
         transaction
             .execute("INSERT INTO meta VALUES('install', ?1)", [install])
             .and_then(|_| transaction.pragma_update(None, "user_version", schema::VERSION))
             .doing("write the install id")?;
         transaction.commit().doing("commit the new tables")?;
+        connection.execute_batch("DETACH reference").doing("detach reference.db")?;
         // Last: from here on the state exists.
         let id = folder.join(INSTALL_ID);
         spool::write_durably(&id, format!("{install}\n").as_bytes(), 0o600)?;
-        Ok(Store { connection, folder: folder.to_path_buf(), install: install.to_owned() })
+        let (folder, install) = (folder.to_path_buf(), install.to_owned());
+        Ok(Store { connection, folder, install, access: Access::Write, reference: OnceCell::new() })
     }
 
     /// Version of the database, if this program knows it.
@@ -240,16 +250,21 @@ impl Store {
 
     /// Brings an older database up to this version: all or nothing.
     fn climb(&self) -> Result<(), Error> {
+        reference::attach(&self.connection, &self.folder)?;
         self.connection.execute_batch("BEGIN IMMEDIATE").doing("begin the upgrade")?;
         let found: i64 = self
             .connection
             .pragma_query_value(None, "user_version", |r| r.get(0))
             .doing("read the version")?;
-        for step in &schema::LADDER[found.max(0) as usize..] {
+        for (version, step) in schema::LADDER.iter().enumerate().skip(found.max(0) as usize) {
             self.connection.execute_batch(&schema::bare(step)).doing("upgrade the tables")?;
+            if version + 1 == schema::PARTED {
+                reference::create(&self.connection, &self.install)?;
+                reference::take_over(&self.connection)?;
+            }
         }
         self.connection.pragma_update(None, "user_version", schema::VERSION).doing("write the version")?;
-        self.connection.execute_batch("COMMIT").doing("commit the upgrade")
+        self.connection.execute_batch("COMMIT; DETACH reference").doing("commit the upgrade")
     }
 
     /// The state folder.
@@ -282,6 +297,7 @@ impl Store {
 
     /// Closes the connection, saying so if that fails.
     pub fn close(self) -> Result<(), Error> {
+        drop(self.reference);
         self.connection.close().map_err(|(_, source)| Error::Sql { what: "close", source })
     }
 
@@ -303,13 +319,17 @@ impl Store {
 
     /// SQLite's own check of the file, bounded to its first ten complaints.
     pub fn quick_check(&self) -> Result<Vec<String>, Error> {
-        let mut statement = self.connection.prepare("PRAGMA quick_check(10)").doing("check")?;
-        let lines = statement
-            .query_map([], |r| r.get::<_, String>(0))
-            .and_then(|rows| rows.collect::<Result<Vec<_>, _>>())
-            .doing("check")?;
-        Ok(lines.into_iter().filter(|l| l != "ok").collect())
+        quick_check(&self.connection)
     }
+}
+
+fn quick_check(connection: &Connection) -> Result<Vec<String>, Error> {
+    let mut statement = connection.prepare("PRAGMA quick_check(10)").doing("check")?;
+    let lines = statement
+        .query_map([], |r| r.get::<_, String>(0))
+        .and_then(|rows| rows.collect::<Result<Vec<_>, _>>())
+        .doing("check")?;
+    Ok(lines.into_iter().filter(|l| l != "ok").collect())
 }
 
 /// The database file as SQLite sees it.
@@ -449,36 +469,8 @@ impl Store {
     /// Every row of every table, in order, as text: two states are the same if this is, and the raw mails.
     /// In which blocks those are stored depends on the size of batches.
     pub(crate) fn dump(&self) -> Vec<String> {
-        use rusqlite::types::ValueRef;
-        let names: Vec<String> = self
-            .connection
-            .prepare("SELECT name FROM sqlite_schema WHERE type='table' AND name<>'raw' ORDER BY 1")
-            .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
-            .expect("a schema");
-        let mut lines = Vec::new();
-        for name in names {
-            let mut statement = self.connection.prepare(&format!("SELECT * FROM {name}")).expect("a table");
-            let columns: Vec<usize> = (0..statement.column_count())
-                .filter(|column| {
-                    !["block", "at"].contains(&statement.column_name(*column).expect("its name"))
-                })
-                .collect();
-            let mut rows = statement.query([]).expect("rows");
-            let mut table = Vec::new();
-            while let Some(row) = rows.next().expect("a row") {
-                let values: Vec<String> = columns
-                    .iter()
-                    .map(|column| match row.get_ref(*column).expect("a column") {
-                        ValueRef::Blob(bytes) => hex::encode(bytes),
-                        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-                        other => format!("{other:?}"),
-                    })
-                    .collect();
-                table.push(format!("{name}: {}", values.join(" | ")));
-            }
-            table.sort();
-            lines.extend(table);
-        }
+        let mut lines = rows_of(&self.connection);
+        lines.extend(rows_of(&self.reference().expect("reference").connection));
         lines
     }
 
@@ -491,4 +483,36 @@ impl Store {
     pub(crate) fn number(&self, sql: &str) -> i64 {
         self.connection.query_row(sql, [], |r| r.get(0)).expect("a number")
     }
+}
+
+#[cfg(test)]
+fn rows_of(connection: &Connection) -> Vec<String> {
+    use rusqlite::types::ValueRef;
+    let names: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type='table' AND name<>'raw' ORDER BY 1")
+        .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+        .expect("a schema");
+    let mut lines = Vec::new();
+    for name in names {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {name}")).expect("a table");
+        let columns: Vec<usize> = (0..statement.column_count())
+            .filter(|column| !["block", "at"].contains(&statement.column_name(*column).expect("its name")))
+            .collect();
+        let mut rows = statement.query([]).expect("rows");
+        let mut table = Vec::new();
+        while let Some(row) = rows.next().expect("a row") {
+            let values: Vec<String> = columns
+                .iter()
+                .map(|column| match row.get_ref(*column).expect("a column") {
+                    ValueRef::Blob(bytes) => hex::encode(bytes),
+                    ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                    other => format!("{other:?}"),
+                })
+                .collect();
+            table.push(format!("{name}: {}", values.join(" | ")));
+        }
+        table.sort();
+        lines.extend(table);
+    }
+    lines
 }

@@ -5,14 +5,15 @@
 //! leads to the few that count: of those which do not recur, the ones that end last.
 
 use super::column::{from_json, json, time};
-use super::{Doing, Error, Store, Tx};
+use super::{Doing, Error, Reference, ReferenceTx};
 use crate::outage::judge::{kept_globs, kept_under};
 use crate::outage::{Notice, TargetKind};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-/// A step of the ladder in `schema.rs`.
+/// Part of `reference.db`; a step of the ladder in `schema.rs` before.
 pub(super) const TABLES: &str = "
 -- One row per file that was ever read, and one for what was added by hand (name ''). The notices of a file are
 -- its last good copy; fault and since tell that the file itself cannot be used now.
@@ -97,7 +98,7 @@ pub struct NoticeRow {
     pub last_matched: Option<Timestamp>,
 }
 
-impl Tx<'_> {
+impl ReferenceTx<'_> {
     /// Puts the notices of a file in place of those it had.
     pub fn replace_notice_file(
         &self,
@@ -207,7 +208,7 @@ impl Tx<'_> {
 
     /// Counts a match of a notice: of which file (its origin's), which id, when.
     pub fn notice_matched(&self, file: &str, id: &str, at: Timestamp) -> Result<(), Error> {
-        let row = self.store().notice_file_id(file)?.map_or_else(|| self.notice_file_row(""), Ok)?;
+        let row = self.reference().notice_file_id(file)?.map_or_else(|| self.notice_file_row(""), Ok)?;
         self.db()
             .prepare_cached(
                 "INSERT INTO notice_match VALUES(?1,?2,1,?3)
@@ -219,7 +220,7 @@ impl Tx<'_> {
     }
 
     fn notice_file_row(&self, file: &str) -> Result<i64, Error> {
-        if let Some(row) = self.store().notice_file_id(file)? {
+        if let Some(row) = self.reference().notice_file_id(file)? {
             return Ok(row);
         }
         self.db()
@@ -273,7 +274,7 @@ impl Tx<'_> {
     }
 }
 
-impl Store {
+impl Reference {
     fn notice_file_id(&self, file: &str) -> Result<Option<i64>, Error> {
         self.connection
             .prepare_cached("SELECT id FROM notice_file WHERE name=?1")
@@ -306,7 +307,7 @@ impl Store {
         self.notices_of(&rows)
     }
 
-    /// Notices by their rows, as [`Store::notice_globs`] names them.
+    /// Notices by their rows, as [`Reference::notice_globs`] names them.
     pub fn notices_of(&self, rows: &[i64]) -> Result<Vec<Notice>, Error> {
         let mut notices = Vec::with_capacity(rows.len());
         for row in rows {
@@ -398,5 +399,23 @@ impl Store {
                 Ok((row, NoticeRow { notice, file, matched, last_matched: last.map(time) }))
             })
             .collect()
+    }
+
+    /// Another text whenever notices were added, changed or taken back.
+    pub fn notices_mark(&self) -> Result<String, Error> {
+        let mut hash = Sha256::new();
+        for query in [
+            "SELECT name||' '||digest FROM notice_file ORDER BY name",
+            "SELECT notice.notice FROM notice_file JOIN notice ON notice.file=notice_file.id
+             WHERE notice_file.name='' ORDER BY notice.name",
+        ] {
+            let texts: Vec<String> = self
+                .connection
+                .prepare_cached(query)
+                .and_then(|mut s| s.query_map([], |r| r.get(0))?.collect())
+                .doing("look whether notices changed")?;
+            texts.iter().for_each(|text| hash.update(format!("{text}\n")));
+        }
+        Ok(super::hex::encode(&hash.finalize()))
     }
 }

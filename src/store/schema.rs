@@ -9,7 +9,13 @@ use super::{diagnoses, faults, locations, notices};
 
 /// Each step brings the database from version `index` to `index + 1` (`PRAGMA user_version`).
 pub(super) const LADDER: &[&str] =
-    &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES, V6];
+    &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES, V6, ""];
+
+/// The version from which notices, location records and findings are kept in `reference.db`.
+pub(super) const PARTED: usize = 7;
+
+/// A new database at once, without the tables that came and went.
+pub(super) const FRESH: &[&str] = &[V1, faults::TABLES, V6];
 
 /// Version this program reads and writes.
 pub(super) const VERSION: i64 = LADDER.len() as i64;
@@ -199,6 +205,45 @@ mod tests {
         for step in LADDER {
             assert!(!bare(step).contains("--") && !bare(step).contains("  "), "{}", bare(step));
         }
+    }
+
+    #[test]
+    fn an_upgraded_database_has_the_tables_of_a_new_one_and_its_notices_and_records_move_beside_it() {
+        use super::super::{Access, DATABASE, INSTALL_ID, Store};
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = folder.path().join("old");
+        std::fs::create_dir(&old).expect("a folder");
+        let db = Connection::open(old.join(DATABASE)).expect("a database");
+        for step in &LADDER[..PARTED - 1] {
+            db.execute_batch(&bare(step)).expect("a step of the ladder");
+        }
+        db.execute_batch(
+            "INSERT INTO meta VALUES('install','0f4c7d5e'); PRAGMA user_version=6;
+             INSERT INTO location VALUES('node7',3,'{}');
+             INSERT INTO notice_file VALUES(4,'outages/a.yaml','d','s',1,2,NULL,NULL,'[]');",
+        )
+        .expect("rows");
+        drop(db);
+        std::fs::write(old.join(INSTALL_ID), "0f4c7d5e\n").expect("an id");
+        let climbed = Store::open(&old, Access::Read).expect("climbs");
+        let fresh = Store::init(&folder.path().join("new"), "0f4c7d5e").expect("a new state");
+        let tables = |db: &Connection| -> Vec<String> {
+            let mut statement = db.prepare("SELECT name FROM sqlite_schema ORDER BY 1").expect("prepare");
+            let rows = statement.query_map([], |r| r.get(0)).expect("query");
+            rows.map(|r| r.expect("a row")).collect()
+        };
+        assert_eq!(tables(&climbed.connection), tables(&fresh.connection));
+        let beside = |store: &Store| tables(&store.reference().expect("reference").connection);
+        assert_eq!(beside(&climbed), beside(&fresh));
+        let reference = climbed.reference().expect("reference");
+        let row =
+            |sql: &str| -> String { reference.connection.query_row(sql, [], |r| r.get(0)).expect("a row") };
+        assert_eq!(row("SELECT name||line||record FROM location"), "node73{}");
+        assert_eq!(row("SELECT id||name||changed FROM notice_file"), "4outages/a.yaml2");
+        std::fs::remove_file(old.join(super::super::REFERENCE)).expect("removed");
+        let again = Store::open(&old, Access::Write).expect("mails need it not");
+        let error = again.reference().expect_err("it is gone").to_string();
+        assert!(error.contains("reference.db is missing") && error.contains("backup"), "{error}");
     }
 
     #[test]

@@ -84,7 +84,7 @@ fn outage(store: &Store, device: &str, action: Action, until: i64) {
         expires: None,
         origin: Origin { file: "outages/a.yaml".into(), line: 3, column: 1 },
     };
-    let tx = store.begin().expect("begin");
+    let tx = store.reference().expect("reference").begin().expect("begin");
     tx.add_notice(&notice).expect("add");
     tx.commit().expect("commit");
 }
