@@ -137,3 +137,14 @@ fn every_seed_of_inventories_has_a_record() {
         assert!(read(format, file, bytes.as_slice()).any(|item| item.is_ok()), "{file}");
     }
 }
+
+#[test]
+fn doctor_tells_of_an_inventory_that_changed_since_its_import() {
+    let site = imported();
+    let doctor = |site: &Site| site.run(&["doctor"]).out;
+    let told = "warn records: inventory.csv changed since it was imported at 2026-03-12 18:00:00Z\n     hint: autoticket device import inventory.csv\n";
+    assert!(doctor(&site).contains(told), "{}", doctor(&site));
+    site.dated("inventory.csv", 1_773_000_000);
+    let told = "ok   records: 3 location records, imported from inventory.csv at 2026-03-12 18:00:00Z\n";
+    assert!(doctor(&site).contains(told), "{}", doctor(&site));
+}

@@ -87,3 +87,27 @@ fn a_crossing_in_an_outage_is_explained_and_held_and_judged_when_the_notice_is_t
     assert!(explained.contains("still failing: outage O-1 ended"), "{explained}");
     assert!(explained.contains("not run: the clock was replaced"), "{explained}");
 }
+
+#[test]
+fn doctor_tells_of_outage_files_that_cannot_be_used_or_stopped_changing() {
+    let site = Site::new();
+    site.file(
+        "rules/outages/plant.yaml",
+        "outages:\n- {device: node7, from: 2026-03-12, until: 2026-03-13}\n",
+    );
+    site.file("rules/conf.d/outages.yaml", "outages: {files: [plan.csv], stale_after: 1d}\n");
+    site.file("rules/plan.csv", "device,from,until\nnode8,2026-03-12,2026-03-13\n");
+    site.run(&["flush"]).ok();
+    let doctor = |site: &Site| site.run(&["doctor"]).out;
+    assert!(doctor(&site).contains("ok   outages: 2 notices in 2 files\n"), "{}", doctor(&site));
+    site.dated("rules/plan.csv", 1_773_000_000);
+    site.file("rules/outages/plant.yaml", "outages: [\n");
+    site.run(&["flush"]).ok();
+    let said = doctor(&site);
+    assert!(said.contains("warn outages: plan.csv did not change since 2026-03-08 20:00:00Z\n"), "{said}");
+    assert!(
+        said.contains("warn outages: outages/plant.yaml cannot be used since 2026-03-12 18:00:00Z: "),
+        "{said}"
+    );
+    assert!(said.contains("hint: autoticket outage check; its last good copy serves for a day\n"), "{said}");
+}

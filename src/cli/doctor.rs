@@ -3,6 +3,7 @@
 //! It changes nothing and goes on after a failed check: a broken rules folder does not hide a full disk.
 
 mod machine;
+mod stale;
 
 use super::rules_folder;
 use super::show::{self, Out};
@@ -20,8 +21,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Check database, ownership, rules, spool, disk, lists, transport, clock, zones, privileges for ping and route, and
-/// names; exit 1 where something is wrong
+/// Check database, ownership, rules, spool, disk, lists, outage files and location records out of date, transport,
+/// clock, zones, privileges for ping and route, and names; exit 1 where something is wrong
 ///
 /// Says for each what is wrong and the way out. Nothing is changed and no mail is sent.
 #[derive(Debug, clap::Args)]
@@ -106,6 +107,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     if let Some(rules) = &rules {
         if let Some(store) = &store {
             check_lists(store, rules, now, &mut checks)?;
+            stale::check(store, rules, now, &mut checks)?;
         }
         check_transport(rules, &state, &mut checks);
         check_zones(rules, &mut checks);

@@ -57,6 +57,12 @@ impl Site {
         site
     }
 
+    /// Gives a file of the site another time of change, in seconds since 1970.
+    pub fn dated(&self, name: &str, at: u64) {
+        let file = fs::File::options().append(true).open(self.folder.path().join(name)).expect("the file");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(at)).expect("its time");
+    }
+
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().expect("inside the folder")).expect("a folder");
