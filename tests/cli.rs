@@ -2,6 +2,7 @@
 //! the clock stands still, the state is a temporary folder.
 
 #[path = "support/site.rs"]
+#[allow(dead_code, reason = "each test takes what it needs of a site")]
 mod site;
 
 use serde_json::Value;

@@ -13,14 +13,13 @@ use super::lines::{append_with_lf, end_of_line};
 use memchr::{memchr, memchr_iter};
 use sha2::{Digest, Sha256};
 
-const SECONDS_OF_A_DAY: i64 = 86_400;
 /// Length that stands for a header that is absent.
 const ABSENT: u64 = u64::MAX;
 
 /// An identity in the making: the headers are in, the body follows.
 pub(super) struct Making {
     head: [u8; 32],
-    day: u32,
+    minute: u32,
     has_message_id: bool,
     body: Body,
 }
@@ -43,7 +42,7 @@ impl Making {
         }
         let mut making = Self {
             head: hash.clone().finalize().into(),
-            day: four.date.map_or(0, |field| day(field, end_of_line)),
+            minute: four.date.map_or(0, |field| minute(field, end_of_line)),
             has_message_id: four.message_id.is_some(),
             body: Body::new(hash, length),
         };
@@ -66,7 +65,13 @@ impl Making {
 
     pub(super) fn finish(self) -> Identity {
         let (full, body_length) = self.body.finish();
-        Identity { head: self.head, full, body_length, day: self.day, has_message_id: self.has_message_id }
+        Identity {
+            head: self.head,
+            full,
+            body_length,
+            minute: self.minute,
+            has_message_id: self.has_message_id,
+        }
     }
 }
 
@@ -118,14 +123,14 @@ fn take_in(hash: &mut Sha256, field: Option<Field<'_>>, end_of_line: u8) {
     }
 }
 
-fn day(field: Field<'_>, end_of_line: u8) -> u32 {
+fn minute(field: Field<'_>, end_of_line: u8) -> u32 {
     let mut value = Vec::with_capacity(DATE_BYTES);
     for piece in unfolded(&field.value[..field.value.len().min(DATE_BYTES)], end_of_line) {
         value.extend_from_slice(piece);
         value.push(b' ');
     }
     let date = std::str::from_utf8(&value).ok().and_then(date::parse);
-    date.map_or(0, |date| u32::try_from(date.as_second().div_euclid(SECONDS_OF_A_DAY)).unwrap_or(0))
+    date.map_or(0, |date| u32::try_from(date.as_second().div_euclid(60)).unwrap_or(0))
 }
 
 /// Normalises a body on its way into the hash.
@@ -383,10 +388,10 @@ mod tests {
     }
 
     #[test]
-    fn day_is_that_of_the_date_header() {
-        assert_eq!(identity(mail("").as_bytes()).day, 20_510);
-        assert_eq!(identity(b"Subject: x\n\n").day, 0);
-        assert_eq!(identity(b"Date: Thu, 1 Jan 1960 00:00:00 +0000\n\n").day, 0);
+    fn minute_is_that_of_the_date_header() {
+        assert_eq!(identity(mail("").as_bytes()).minute, 20_510 * 1_440 + 600);
+        assert_eq!(identity(b"Subject: x\n\n").minute, 0);
+        assert_eq!(identity(b"Date: Thu, 1 Jan 1960 00:00:00 +0000\n\n").minute, 0);
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub struct Identity {
     pub full: [u8; 32],
     /// Length of the normalised body.
     pub body_length: u64,
-    /// Days since 1970 of the mail's Date (0 where it has none): keeps keys of one day together.
-    pub day: u32,
+    /// Minutes since 1970 of the mail's Date (0 where it has none): keeps keys of one minute together.
+    pub minute: u32,
     pub has_message_id: bool,
 }
 

@@ -71,8 +71,8 @@ pub struct Copies {
 
 fn slot(identity: &Identity) -> (i64, i64) {
     let first = |bytes: &[u8; 32]| i64::from_be_bytes(bytes[..8].try_into().expect("eight of 32 bytes"));
-    let day = i64::from(identity.day.min((1 << 19) - 1));
-    (day << 44 | (first(&identity.head) & ((1 << 44) - 1)), first(&identity.full) & i64::MAX)
+    let minute = i64::from(identity.minute.min((1 << 26) - 1));
+    (minute << 37 | (first(&identity.head) & ((1 << 37) - 1)), first(&identity.full) & i64::MAX)
 }
 
 impl Tx<'_> {

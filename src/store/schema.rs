@@ -2,20 +2,20 @@
 //!
 //! Rules of the house: STRICT tables; times are whole seconds since 1970 (UTC); a row that must be found
 //! by name is stored by name (`WITHOUT ROWID`), so that one mail touches one leaf per table; no index that
-//! counting does not need; keys carry the day in front, so that a mail's neighbours are its contemporaries
-//! and a day is forgotten by one range.
+//! counting does not need; keys carry the time in front, so that a mail's neighbours are its contemporaries
+//! and old ones are forgotten by one range.
 
 use super::{diagnoses, faults, locations, notices};
 
 /// Each step brings the database from version `index` to `index + 1` (`PRAGMA user_version`).
 pub(super) const LADDER: &[&str] =
-    &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES, V6, ""];
+    &[V1, notices::TABLES, locations::TABLES, diagnoses::TABLES, faults::TABLES, V6, V7];
 
 /// The version from which notices, location records and findings are kept in `reference.db`.
 pub(super) const PARTED: usize = 7;
 
 /// A new database at once, without the tables that came and went.
-pub(super) const FRESH: &[&str] = &[V1, faults::TABLES, V6];
+pub(super) const FRESH: &[&str] = &[V1, faults::TABLES, V6, V7];
 
 /// Version this program reads and writes.
 pub(super) const VERSION: i64 = LADDER.len() as i64;
@@ -55,7 +55,8 @@ CREATE TABLE mail(
 -- on into the next blocks. Neighbours of one mailbox share a block, as they share most of their text.
 CREATE TABLE raw(id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 
--- By what a mail is recognised again: head = day << 44 | 44 bits of Identity.head.
+-- By what a mail is recognised again: head = minute of its Date << 37 | 37 bits of Identity.head (before version 7:
+-- day << 44 | 44 bits).
 CREATE TABLE seen(
   head INTEGER NOT NULL, length INTEGER NOT NULL, digest INTEGER NOT NULL, mail INTEGER NOT NULL,
   PRIMARY KEY(head, length, digest)
@@ -179,6 +180,22 @@ CREATE INDEX outbox_ticket ON outbox(ticket);
 CREATE INDEX outbox_stopped ON outbox(state) WHERE state='parked' OR state='refused';
 ";
 
+/// The mails of one minute lie together, where those of one day did: a mailbox of a busy day wrote half of the day's
+/// pages in each transaction. The minute of a mail that is stored is that of its event, which is its Date unless that
+/// lay beyond the allowed skew.
+const V7: &str = "
+UPDATE mail SET head=
+  CASE WHEN event>0 AND event/86400=head>>44 THEN event/60 ELSE (head>>44)*1440 END<<37|(head&((1<<37)-1));
+ALTER TABLE seen RENAME TO seen_v1;
+CREATE TABLE seen(
+  head INTEGER NOT NULL, length INTEGER NOT NULL, digest INTEGER NOT NULL, mail INTEGER NOT NULL,
+  PRIMARY KEY(head, length, digest)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO seen SELECT mail.head,seen_v1.length,seen_v1.digest,seen_v1.mail FROM seen_v1 JOIN mail ON mail.id=seen_v1.mail
+  ORDER BY mail.head,seen_v1.length,seen_v1.digest;
+DROP TABLE seen_v1;
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +234,15 @@ mod tests {
         for step in &LADDER[..PARTED - 1] {
             db.execute_batch(&bare(step)).expect("a step of the ladder");
         }
+        let mail = |id: i64, event: i64, day: i64| {
+            let head = day << 44 | 5;
+            format!(
+                "INSERT INTO mail VALUES({id},x'00',0,'{{}}',{event},{event},9,0,0,0,NULL,{head},9,1,1,'','','stdin');
+                 INSERT INTO seen VALUES({head},9,7,{id});"
+            )
+        };
+        db.execute_batch(&(mail(1, 20_510 * 86_400 + 36_000, 20_510) + &mail(2, 20_510 * 86_400, 3)))
+            .expect("mails");
         db.execute_batch(
             "INSERT INTO meta VALUES('install','0f4c7d5e'); PRAGMA user_version=6;
              INSERT INTO location VALUES('node7',3,'{}');
@@ -235,6 +261,17 @@ mod tests {
         assert_eq!(tables(&climbed.connection), tables(&fresh.connection));
         let beside = |store: &Store| tables(&store.reference().expect("reference").connection);
         assert_eq!(beside(&climbed), beside(&fresh));
+        let heads = |table: &str, id: &str| -> Vec<i64> {
+            let mut statement = climbed
+                .connection
+                .prepare(&format!("SELECT head FROM {table} ORDER BY {id}"))
+                .expect("prepare");
+            let rows = statement.query_map([], |r| r.get(0)).expect("query");
+            rows.map(|r| r.expect("a row")).collect()
+        };
+        let minutes = [(20_510 * 1_440 + 600) << 37 | 5, (3 * 1_440) << 37 | 5];
+        assert_eq!(heads("mail", "id"), minutes, "the minute of the event, or the day that the Date named");
+        assert_eq!(heads("seen", "mail"), minutes);
         let reference = climbed.reference().expect("reference");
         let row =
             |sql: &str| -> String { reference.connection.query_row(sql, [], |r| r.get(0)).expect("a row") };
