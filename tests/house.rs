@@ -30,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("delivery", &["rules", "shown"]),
     ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
     ("redistribution", &[]),
+    ("redistribution", &["alert", "rules", "shown"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     (
         "service",
