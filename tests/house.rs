@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
     ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
-    ("redistribution", &["rules"]),
+    ("redistribution", &["alert", "rules", "shown"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     (
         "service",

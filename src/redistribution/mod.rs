@@ -4,4 +4,15 @@
 //! reissue exactly what failed. It knows neither mail nor tickets.
 
 pub mod model;
+pub mod nodeset;
 pub mod plan;
+pub mod shell;
+
+/// How many cases property tests try: `AUTOTICKET_CASES`, else what proptest tries.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests alone read how long they may take")]
+fn cases() -> proptest::prelude::ProptestConfig {
+    let cases = std::env::var("AUTOTICKET_CASES").ok().and_then(|count| count.parse().ok());
+    let usual = proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() };
+    proptest::prelude::ProptestConfig { cases: cases.unwrap_or(usual.cases), ..usual }
+}
