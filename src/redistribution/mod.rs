@@ -3,10 +3,23 @@
 //! In: bytes of distribution logfiles, failed distributions, the operator's choice. Out: a plan of commands that
 //! reissue exactly what failed. It knows neither mail nor tickets.
 
+mod arena;
+mod command;
+#[cfg(test)]
+mod corpus;
+pub mod engine;
+pub mod join;
 pub mod model;
 pub mod nodeset;
 pub mod plan;
 pub mod shell;
+pub mod moment;
+pub mod reader;
+pub mod recognise;
+#[cfg(test)]
+mod samples;
+pub mod scan;
+mod written;
 
 /// How many cases property tests try: `AUTOTICKET_CASES`, else what proptest tries.
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod hours;
 mod invalid;
 mod keys;
 mod layers;
+pub mod logs;
 mod mistake;
 pub mod model;
 pub mod outages;

@@ -1,0 +1,372 @@
+//! Blocks of whole lines → runs.
+//!
+//! In: a compiled rule, and a log in blocks of whole lines. Out: [`Runs`], which keep the lines of a run packed and build
+//! it when it is asked for, and the [`Coverage`]. It opens no file; a run may go on from one file into the next.
+
+use super::arena::{Arena, Slot, put, take};
+use super::model::{Outcome, Place, Run};
+use super::moment::{self, Around};
+use super::reader::{MOST_LINE, Reader, Values, lines};
+use super::scan::{Scan, Scanned};
+use super::written::{self, Ending, Line};
+use crate::rules::logs::model::{Does, Field};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Examples of lines that no rule understood.
+const EXAMPLES: usize = 5;
+/// Bytes of an example.
+const EXAMPLE: usize = 200;
+
+/// Which runs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    All,
+    /// Those in which something is left to be delivered: any outcome but `ok`.
+    Undelivered,
+}
+
+/// How many lines a rule understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    pub lines: u64,
+    pub understood: u64,
+    /// Lines of which only those that a literal touches were looked at: the others count as understood.
+    pub scanned: bool,
+    /// The first that no event matches.
+    pub examples: Vec<(Place, String)>,
+}
+
+impl Coverage {
+    pub fn not_understood(&self) -> u64 {
+        self.lines - self.understood
+    }
+}
+
+/// Runs that were kept, in the order of their first lines.
+#[derive(Debug)]
+pub struct Runs {
+    reader: Arc<Reader>,
+    arena: Arena,
+    files: Vec<(Arc<str>, Around)>,
+    kept: Vec<Kept>,
+    pub coverage: Coverage,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    file: u32,
+    line: u64,
+    slot: Slot,
+}
+
+impl Runs {
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The rule that read them.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Builds one run; fast in ascending order.
+    pub fn get(&self, at: usize) -> Option<Run> {
+        let kept = self.kept.get(at)?;
+        self.arena.with(kept.slot, |record| build(&self.reader, &self.files, record))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Run> {
+        (0..self.len()).filter_map(|at| self.get(at))
+    }
+}
+
+/// A run whose end was not seen yet.
+#[derive(Debug)]
+struct Open {
+    file: u32,
+    line: u64,
+    /// Its lines, packed as [`build`] reads them.
+    record: Vec<u8>,
+    /// A line says that something is left to be delivered.
+    undelivered: bool,
+    last: Option<Timestamp>,
+}
+
+/// Reads one log, or several in turn that one rule fits (rotated files, oldest first).
+#[derive(Debug)]
+pub struct Engine {
+    reader: Arc<Reader>,
+    scan: Option<Scan>,
+    keep: Keep,
+    runs: Runs,
+    open: HashMap<Vec<u8>, Open>,
+    /// The key of the line before, for lines without one.
+    key: Vec<u8>,
+    /// A record that the next line continues, and the line at which it began.
+    pending: Option<(Vec<u8>, u64)>,
+    /// The record before was understood, and so is what continues it.
+    understood: bool,
+}
+
+impl Engine {
+    pub fn new(reader: Arc<Reader>, keep: Keep) -> Self {
+        let runs = Runs {
+            reader: Arc::clone(&reader),
+            arena: Arena::default(),
+            files: vec![(Arc::from("-"), Around::default())],
+            kept: Vec::new(),
+            coverage: Coverage::default(),
+        };
+        let scan = if keep == Keep::Undelivered { Scan::new(&reader) } else { None };
+        let (open, key) = (HashMap::new(), Vec::new());
+        Self { scan, reader, keep, runs, open, key, pending: None, understood: true }
+    }
+
+    /// The same, every line being looked at even where literals would do: coverage is exact.
+    pub fn thorough(reader: Arc<Reader>, keep: Keep) -> Self {
+        Self { scan: None, ..Self::new(reader, keep) }
+    }
+
+    /// The lines that follow are of this file.
+    pub fn file(&mut self, name: Arc<str>, around: Around) {
+        self.flush_pending();
+        self.runs.files.push((name, around));
+    }
+
+    /// What threads look for in blocks before [`Engine::take`] gets them, in order; None: call [`Engine::block`].
+    pub fn scan(&self) -> Option<Scan> {
+        self.scan.clone()
+    }
+
+    /// Takes whole lines (the last may lack its end), the first of which has this number.
+    pub fn block(&mut self, block: &[u8], first_line: u64) {
+        if let Some(scan) = self.scan.take() {
+            self.take(block, &scan.block(block), first_line);
+            self.scan = Some(scan);
+            return;
+        }
+        for (line, number) in lines(block).zip(first_line..) {
+            self.line(line, number);
+        }
+    }
+
+    /// Takes what [`Scan::block`] found in these lines.
+    pub fn take(&mut self, block: &[u8], scanned: &Scanned, first_line: u64) {
+        let coverage = &mut self.runs.coverage;
+        coverage.scanned = true;
+        coverage.lines += scanned.lines;
+        coverage.understood += scanned.lines;
+        for hit in &scanned.hits {
+            let line = &block[hit.start as usize..hit.end as usize];
+            let (number, key) =
+                (first_line + u64::from(hit.line), &line[hit.key.0 as usize..hit.key.1 as usize]);
+            let does = self.reader.events[usize::from(hit.event)].does;
+            self.place(key, does, number, usize::from(hit.event), line, hit.undelivered, None);
+        }
+    }
+
+    fn line(&mut self, line: &[u8], number: u64) {
+        let line = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+        self.runs.coverage.lines += 1;
+        if let Some((mut record, first)) = self.pending.take() {
+            if record.len() + line.len() > MOST_LINE {
+                self.record(&record, first, number - first);
+            } else {
+                record.push(b'\n');
+                record.extend_from_slice(line);
+                if self.reader.is_continued(line) {
+                    self.pending = Some((record, first));
+                } else {
+                    self.record(&record, first, number - first + 1);
+                }
+                return;
+            }
+        }
+        if !self.reader.begins_record(line) {
+            self.runs.coverage.understood += u64::from(self.understood);
+            if !self.understood {
+                self.example(line, number);
+            }
+        } else if self.reader.is_continued(line) && line.len() <= MOST_LINE {
+            self.pending = Some((line.to_vec(), number));
+        } else {
+            self.record(line, number, 1);
+        }
+    }
+
+    fn flush_pending(&mut self) {
+        if let Some((record, first)) = self.pending.take() {
+            let count = lines(&record).count();
+            self.record(&record, first, count as u64);
+        }
+    }
+
+    fn record(&mut self, record: &[u8], number: u64, count: u64) {
+        let reader = Arc::clone(&self.reader);
+        let found = reader.event(record);
+        self.understood = found.is_some() || record.trim_ascii().is_empty();
+        if self.understood {
+            self.runs.coverage.understood += count;
+        } else {
+            self.example(record, number);
+        }
+        let Some((event, values)) = found else { return };
+        let does = reader.events[event].does;
+        if does == Does::Nothing {
+            return;
+        }
+        let outcome = reader.outcome(event, &values);
+        // Where literals lead to all that is left to deliver, both ways of reading pass over what was delivered.
+        let delivered = does == Does::Recipient && outcome == Some(Outcome::Ok);
+        if delivered && self.keep == Keep::Undelivered && reader.is_bulk() {
+            return;
+        }
+        let key = match values.get(Field::Key).or_else(|| values.get(Field::Job)) {
+            Some(key) => key.to_vec(),
+            None if reader.is_bulk() => return,
+            None => self.key.clone(),
+        };
+        let undelivered = outcome.is_some_and(Outcome::is_undelivered);
+        let time = reader.rule.idle.and_then(|_| self.time(&values));
+        self.place(&key, does, number, event, record, undelivered, time);
+        self.key = key;
+    }
+
+    fn time(&self, values: &Values<'_>) -> Option<Timestamp> {
+        let (_, around) = self.runs.files.last()?;
+        moment::read(&values.text(Field::Time)?, &self.reader.rule.times, &self.reader.rule.months, around)
+    }
+
+    /// Puts a line to the run it belongs to.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a line, and all that both ways of reading found out about it"
+    )]
+    fn place(
+        &mut self,
+        key: &[u8],
+        does: Does,
+        number: u64,
+        event: usize,
+        line: &[u8],
+        undelivered: bool,
+        time: Option<Timestamp>,
+    ) {
+        let file = self.runs.files.len() - 1;
+        let new = || Open {
+            file: u32::try_from(file).unwrap_or(u32::MAX),
+            line: number,
+            record: Vec::new(),
+            undelivered: false,
+            last: None,
+        };
+        let push = |open: &mut Open| {
+            for value in [file as u64, number, event as u64, line.len() as u64] {
+                put(&mut open.record, value);
+            }
+            open.record.extend_from_slice(line);
+            open.undelivered |= undelivered;
+            open.last = time.or(open.last);
+        };
+        if does == Does::Whole {
+            let mut open = new();
+            push(&mut open);
+            self.close(open, Ending::Ended);
+            return;
+        }
+        if let Some(open) = self.open.get_mut(key) {
+            let gap = self.reader.rule.idle.zip(time.zip(open.last));
+            let stale = gap.is_some_and(|(most, (now, last))| now.duration_since(last).as_secs() > most);
+            if does != Does::Start && !stale {
+                push(open);
+                if does == Does::End
+                    && let Some(open) = self.open.remove(key)
+                {
+                    self.close(open, Ending::Ended);
+                }
+                return;
+            }
+            if let Some(before) = self.open.remove(key) {
+                self.close(before, Ending::Next);
+            }
+        }
+        let mut open = new();
+        push(&mut open);
+        if does == Does::End {
+            self.close(open, Ending::Ended);
+        } else {
+            self.open.insert(key.to_vec(), open);
+        }
+    }
+
+    fn close(&mut self, mut open: Open, ending: Ending) {
+        let unfinished = self.reader.rule.ends && ending != Ending::Ended;
+        open.record.insert(0, ending as u8);
+        put(&mut open.record, u64::MAX);
+        let keep = match self.keep {
+            Keep::All => true,
+            Keep::Undelivered if self.reader.is_bulk() => open.undelivered || unfinished,
+            Keep::Undelivered => {
+                build(&self.reader, &self.runs.files, &open.record).is_some_and(|run| is_undelivered(&run))
+            }
+        };
+        if keep {
+            let slot = self.runs.arena.add(&open.record);
+            self.runs.kept.push(Kept { file: open.file, line: open.line, slot });
+        }
+    }
+
+    fn example(&mut self, line: &[u8], number: u64) {
+        let coverage = &mut self.runs.coverage;
+        if coverage.examples.len() < EXAMPLES
+            && let Some((file, _)) = self.runs.files.last()
+        {
+            let text = String::from_utf8_lossy(&line[..line.len().min(EXAMPLE)]).into_owned();
+            coverage.examples.push((Place { file: Arc::clone(file), line: number }, text));
+        }
+    }
+
+    /// The end of the last file: what is open is unfinished, where its rule knows ends.
+    pub fn finish(mut self) -> Runs {
+        self.flush_pending();
+        let mut open: Vec<Open> = std::mem::take(&mut self.open).into_values().collect();
+        open.sort_unstable_by_key(|open| (open.file, open.line));
+        for open in open {
+            self.close(open, Ending::Open);
+        }
+        self.runs.kept.sort_by_key(|kept| (kept.file, kept.line));
+        self.runs.kept.shrink_to_fit();
+        self.runs
+    }
+}
+
+/// Whether something is left of a run.
+pub fn is_undelivered(run: &Run) -> bool {
+    run.outcome.is_undelivered() || run.recipients.iter().any(|recipient| recipient.outcome.is_undelivered())
+}
+
+/// A packed run: how it ended, then file, line, event, length and bytes of each line, then a last file that is none.
+fn build(reader: &Reader, files: &[(Arc<str>, Around)], record: &[u8]) -> Option<Run> {
+    let (ending, mut rest) = record.split_first()?;
+    let ending = match ending {
+        0 => Ending::Ended,
+        1 => Ending::Next,
+        _ => Ending::Open,
+    };
+    let lines = std::iter::from_fn(|| {
+        let (file, around) = files.get(usize::try_from(take(&mut rest)?).ok()?)?;
+        let line = take(&mut rest)?;
+        let event = usize::try_from(take(&mut rest)?).ok()?;
+        let length = usize::try_from(take(&mut rest)?).ok()?;
+        let text = rest.get(..length)?;
+        rest = &rest[length..];
+        Some(Line { place: Place { file: Arc::clone(file), line }, event, text, around })
+    });
+    written::run(reader, lines, ending)
+}

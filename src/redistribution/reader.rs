@@ -1,0 +1,255 @@
+//! A logfile rule, compiled: one line in, what happened out.
+//!
+//! In: a [`LogRule`] and lines as bytes. Out: which event a line is and the values in it. It does not know runs.
+
+use super::model::Outcome;
+use crate::rules::MOST_COMPILED;
+use crate::rules::logs::LogRule;
+use crate::rules::logs::model::{Does, Field, OUTCOMES};
+use crate::rules::model::Pattern;
+use memchr::memmem;
+use regex::bytes::{Captures, Regex, RegexBuilder};
+use std::borrow::Cow;
+
+/// Longer lines (and records) are counted as not understood.
+pub const MOST_LINE: usize = 1 << 20;
+
+/// A rule whose patterns are compiled.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) rule: LogRule,
+    pub(super) events: Vec<Compiled>,
+    recognise: Vec<Regex>,
+    record: Option<Regex>,
+    continued: Option<Regex>,
+    /// Literals that lead to every line that matters, see [`super::scan`].
+    pub(super) bulk: Option<Vec<String>>,
+}
+
+/// An event, ready to be looked for.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) does: Does,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) cause: Option<String>,
+    literal: Option<memmem::Finder<'static>>,
+    pub(super) pattern: Regex,
+    /// Captures of the pattern and what they hold.
+    fields: Vec<(usize, Field)>,
+}
+
+/// The values of one line, in the order of the rule.
+#[derive(Debug, Default)]
+pub(super) struct Values<'l> {
+    held: Vec<(Field, Cow<'l, [u8]>)>,
+}
+
+impl<'l> Values<'l> {
+    pub(super) fn get(&self, field: Field) -> Option<&[u8]> {
+        self.held
+            .iter()
+            .find(|(own, value)| *own == field && !value.is_empty())
+            .map(|(_, value)| value.as_ref())
+    }
+
+    pub(super) fn text(&self, field: Field) -> Option<String> {
+        self.get(field).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    pub(super) fn all(&self, field: Field) -> impl Iterator<Item = &[u8]> {
+        self.held.iter().filter(move |(own, _)| *own == field).map(|(_, value)| value.as_ref())
+    }
+
+    fn add(&mut self, field: Field, value: Cow<'l, [u8]>) {
+        self.held.push((field, value));
+    }
+}
+
+/// A rule that cannot be read with.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "logfile rule `{rule}`: a pattern no longer compiles ({reason}); `autoticket rules check` says which"
+)]
+pub struct Broken {
+    pub rule: String,
+    pub reason: String,
+}
+
+/// An outcome class by its word.
+pub(super) fn outcome_of(word: &str) -> Option<Outcome> {
+    Outcome::ALL.into_iter().find(|outcome| outcome.word() == word)
+}
+
+impl Reader {
+    /// Compiles a rule.
+    ///
+    /// # Errors
+    /// Where a pattern does not compile; those of checked rules do.
+    pub fn new(rule: &LogRule) -> Result<Reader, Broken> {
+        debug_assert!(OUTCOMES.iter().all(|word| outcome_of(word).is_some()));
+        let compile = |pattern: &Pattern| {
+            let mut builder = RegexBuilder::new(&pattern.text);
+            builder.multi_line(true).unicode(pattern.unicode).size_limit(MOST_COMPILED);
+            builder.build().map_err(|error| Broken { rule: rule.id.clone(), reason: error.to_string() })
+        };
+        let event = |event: &crate::rules::logs::model::Event| {
+            let pattern = compile(&event.matches)?;
+            let named = pattern.capture_names().enumerate();
+            let fields = named.filter_map(|(at, name)| Some((at, Field::from_word(name?)?))).collect();
+            Ok(Compiled {
+                does: event.does,
+                outcome: event.outcome.as_deref().and_then(outcome_of),
+                cause: event.cause.clone(),
+                literal: event.literal.as_ref().map(|text| memmem::Finder::new(text).into_owned()),
+                pattern,
+                fields,
+            })
+        };
+        Ok(Reader {
+            events: rule.events.iter().map(event).collect::<Result<_, _>>()?,
+            recognise: rule.recognise.iter().map(compile).collect::<Result<_, _>>()?,
+            record: rule.record.as_ref().map(compile).transpose()?,
+            continued: rule.continued.as_ref().map(compile).transpose()?,
+            bulk: super::scan::literals(rule),
+            rule: rule.clone(),
+        })
+    }
+
+    /// The rule it was made of.
+    pub fn rule(&self) -> &LogRule {
+        &self.rule
+    }
+
+    /// Which event a line is; the line has no line end.
+    pub(super) fn event<'l>(&self, line: &'l [u8]) -> Option<(usize, Values<'l>)> {
+        if line.len() > MOST_LINE {
+            return None;
+        }
+        (0..self.events.len()).find_map(|at| Some((at, self.values(at, line)?)))
+    }
+
+    /// The values of a line, if it is this event.
+    pub(super) fn values<'l>(&self, event: usize, line: &'l [u8]) -> Option<Values<'l>> {
+        let compiled = self.events.get(event)?;
+        if compiled.literal.as_ref().is_some_and(|literal| literal.find(line).is_none()) {
+            return None;
+        }
+        let found = compiled.pattern.captures(line)?;
+        let mut values = Values::default();
+        for (at, field) in &compiled.fields {
+            if let Some(value) = capture(&found, *at) {
+                match field {
+                    Field::Pairs => self.pairs(value, &mut values),
+                    _ => values.add(*field, Cow::Borrowed(value)),
+                }
+            }
+        }
+        let known = compiled.does != Does::Recipient || self.outcome(event, &values).is_some();
+        known.then_some(values)
+    }
+
+    /// What a line says of its recipients or run: a fixed outcome, or what the rule makes of its words.
+    pub(super) fn outcome(&self, event: usize, values: &Values<'_>) -> Option<Outcome> {
+        if let Some(outcome) = self.events[event].outcome {
+            return Some(outcome);
+        }
+        let word = values.get(Field::Outcome).or_else(|| values.get(Field::Status))?;
+        let named = |name: &[u8]| self.rule.outcomes.iter().find(|(own, _)| own.as_bytes() == name);
+        named(word).or_else(|| named(b"*")).and_then(|(_, class)| outcome_of(class))
+    }
+
+    /// Whether a line begins a record: all do where the rule says nothing else.
+    pub(super) fn begins_record(&self, line: &[u8]) -> bool {
+        self.record.as_ref().is_none_or(|record| record.is_match(line))
+    }
+
+    /// Whether the next line belongs to this one.
+    pub(super) fn is_continued(&self, line: &[u8]) -> bool {
+        self.continued.as_ref().is_some_and(|continued| continued.is_match(line))
+    }
+
+    /// Whether the beginning of a file is such a log: how many of its lines are understood, or None.
+    pub(super) fn recognises(&self, beginning: &[u8]) -> Option<usize> {
+        let all =
+            !self.recognise.is_empty() && self.recognise.iter().all(|pattern| pattern.is_match(beginning));
+        all.then(|| lines(beginning).filter(|line| self.event(line).is_some()).count())
+    }
+
+    /// `NAME=value` until something else comes, which is a cause: bare to the next blank, JSON text, or JSON list.
+    fn pairs<'l>(&self, mut rest: &'l [u8], values: &mut Values<'l>) {
+        loop {
+            rest = rest.trim_ascii_start();
+            let name =
+                rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
+            if name == 0 || rest.get(name) != Some(&b'=') {
+                break;
+            }
+            let (word, after) = (&rest[..name], &rest[name + 1..]);
+            let end = value_end(after);
+            let raw = &after[..end];
+            rest = &after[end..];
+            let Some((_, field)) = self.rule.pairs.iter().find(|(own, _)| own.as_bytes() == word) else {
+                continue;
+            };
+            let text = raw.first() == Some(&b'"');
+            let value = match text.then(|| serde_json::from_slice::<String>(raw)) {
+                Some(Ok(text)) => Cow::Owned(text.into_bytes()),
+                _ => Cow::Borrowed(raw),
+            };
+            values.add(*field, value);
+        }
+        if !rest.is_empty() {
+            values.add(Field::Cause, Cow::Borrowed(rest.trim_ascii_end()));
+        }
+    }
+}
+
+fn capture<'l>(found: &Captures<'l>, at: usize) -> Option<&'l [u8]> {
+    found.get(at).map(|value| value.as_bytes())
+}
+
+/// Length of a value: up to a blank outside of quotes and of the brackets of a list it begins with.
+fn value_end(text: &[u8]) -> usize {
+    let quoted = matches!(text.first(), Some(b'"' | b'['));
+    let (mut inside, mut escaped, mut depth) = (false, false, 0usize);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if !quoted => {
+                if byte.is_ascii_whitespace() {
+                    return at;
+                }
+            }
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => {
+                inside = !inside;
+                if !inside && depth == 0 {
+                    return at + 1;
+                }
+            }
+            b'[' if !inside => depth += 1,
+            b']' if !inside => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Lines without their ends (LF or CRLF).
+pub(super) fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest);
+        let line = &rest[..end.unwrap_or(rest.len())];
+        rest = &rest[end.map_or(rest.len(), |end| end + 1)..];
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
+}

@@ -1,0 +1,159 @@
+//! The shipped samples, and logs that are read both ways.
+
+use super::engine::{Engine, Keep, Runs};
+use super::model::Run;
+use super::moment::Around;
+use super::reader::Reader;
+use super::recognise::recognise;
+use crate::rules::logs::samples::{ExpectedRun, parse};
+use crate::rules::logs::{compile, embedded, embedded_samples};
+use std::sync::{Arc, LazyLock};
+
+pub(super) fn readers() -> Vec<Arc<Reader>> {
+    let rules = compile(&embedded()).expect("the shipped rules are right");
+    rules.rules.iter().map(|rule| Arc::new(Reader::new(rule).expect("patterns compile"))).collect()
+}
+
+pub(super) fn reader(id: &str) -> Arc<Reader> {
+    static READERS: LazyLock<Vec<Arc<Reader>>> = LazyLock::new(readers);
+    READERS.iter().find(|reader| reader.rule().id == id).map(Arc::clone).expect("a shipped rule")
+}
+
+pub(super) fn read(reader: &Arc<Reader>, text: &[u8], keep: Keep, thorough: bool) -> Runs {
+    let make = if thorough { Engine::thorough } else { Engine::new };
+    let mut engine = make(Arc::clone(reader), keep);
+    let latest = Some("2026-07-01T00:00:00Z".parse().expect("a time"));
+    engine.file(Arc::from("log"), Around { latest, ..Around::default() });
+    engine.block(text, 1);
+    engine.finish()
+}
+
+fn said(run: &Run, key: &str) -> Option<String> {
+    let command = run.command.as_ref();
+    match key {
+        "line" => Some(run.place.line.to_string()),
+        "last" => Some(run.last.line.to_string()),
+        "tool" => Some(run.tool.clone()),
+        "server" => run.server.clone(),
+        "job" => run.job.clone(),
+        "user" => command?.user.clone(),
+        "directory" => command?.directory.clone(),
+        "list" => run.list.clone(),
+        "start" => run.start.map(|at| at.to_string()),
+        "end" => run.end.map(|at| at.to_string()),
+        "outcome" => Some(run.outcome.word().to_owned()),
+        other => panic!("{other}"),
+    }
+}
+
+fn compare(at: &str, run: &Run, expected: &ExpectedRun) {
+    for (key, wanted) in &expected.texts {
+        assert_eq!(said(run, key).as_deref(), Some(wanted.as_str()), "{at}: {key} of {run:#?}");
+    }
+    for (key, wanted) in &expected.lists {
+        let command = run.command.as_ref();
+        let found: Vec<String> = match key.as_str() {
+            "argv" => command.expect(at).argv.iter().map(|token| token.text.clone()).collect(),
+            "doubts" => command.expect(at).doubts.clone(),
+            _ => run.packages.clone(),
+        };
+        assert_eq!(&found, wanted, "{at}: {key}");
+    }
+    let Some(recipients) = &expected.recipients else { return };
+    assert_eq!(run.recipients.len(), recipients.len(), "{at}: {:#?}", run.recipients);
+    for (found, wanted) in run.recipients.iter().zip(recipients) {
+        for (key, wanted) in wanted {
+            let found = match key.as_str() {
+                "name" => found.name.clone(),
+                "outcome" => found.outcome.word().to_owned(),
+                "cause" => found.cause.clone().unwrap_or_default(),
+                "parameters" => found.parameters.join(" "),
+                _ => found.place.line.to_string(),
+            };
+            assert_eq!(&found, wanted, "{at}: {key} of a recipient");
+        }
+    }
+}
+
+#[test]
+fn the_shipped_samples_are_read_as_they_say() {
+    let readers = readers();
+    for source in embedded_samples() {
+        for sample in parse(&source).unwrap_or_else(|mistakes| panic!("{mistakes:#?}")) {
+            let at = format!("{} {}", sample.origin, sample.name);
+            let recognised = recognise(&readers, sample.text.as_bytes());
+            let rule = sample.rule.as_deref().expect(&at);
+            let Ok(recognised) = recognised else {
+                assert_eq!(rule, "none", "{at}: {recognised:?}");
+                continue;
+            };
+            assert_eq!(recognised.reader.rule().id, rule, "{at}: {}", recognised.reason);
+            let runs = read(&recognised.reader, sample.text.as_bytes(), Keep::All, true);
+            let found: Vec<Run> = runs.iter().collect();
+            assert_eq!(found.len(), sample.runs.len(), "{at}: {found:#?}");
+            for (run, expected) in found.iter().zip(&sample.runs) {
+                compare(&format!("{at}:{}", expected.origin.line), run, expected);
+            }
+            assert_eq!(runs.coverage.not_understood(), sample.not_understood, "{at}: {:?}", runs.coverage);
+        }
+    }
+}
+
+/// A native log of interleaved jobs, some of which lack their start or end.
+fn native_log(seed: u64, jobs: u64) -> String {
+    let mut state = seed | 1;
+    let mut next = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let words = ["OK", "OK", "OK", "FAILED", "TIMEOUT", "UNREACHABLE", "SKIPPED", "CANCELLED", "PONDERING"];
+    let mut lines: Vec<(u64, String)> = Vec::new();
+    for job in 0..jobs {
+        let (start, mut at) = (next(1000), 0);
+        let mut line = |text: String| {
+            at += 1;
+            lines.push((start + at * 7, format!("2026-03-01T00:00:01Z is0001 dm[7]: {text}")));
+        };
+        if next(9) > 0 {
+            line(format!("START job=J{} cmd=\"swdist -p a -l /J{job}\"", job % 40));
+        }
+        for target in 0..next(6) {
+            let word = words[usize::try_from(next(9)).expect("small")];
+            line(format!("job=J{} target=cl{target} state={word} type=disk it says state=FAILED", job % 40));
+        }
+        match next(8) {
+            0 => {}
+            1 => line(format!("END job=J{} state=CANCELLED", job % 40)),
+            _ => line(format!("END job=J{} rc=1", job % 40)),
+        }
+        if next(20) == 0 {
+            line(": END ".to_owned());
+        }
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line + "\n").collect()
+}
+
+proptest::proptest! {
+    #![proptest_config(super::cases())]
+    #[test]
+    fn scanning_for_literals_and_reading_every_line_give_the_same_runs(seed: u64, jobs in 0u64..60, cut in 1usize..4000) {
+        let (text, reader) = (native_log(seed, jobs), reader("native"));
+        let thorough: Vec<Run> = read(&reader, text.as_bytes(), Keep::Undelivered, true).iter().collect();
+        let scanned = read(&reader, text.as_bytes(), Keep::Undelivered, false);
+        proptest::prop_assert!(scanned.coverage.scanned);
+        proptest::prop_assert_eq!(scanned.coverage.lines, text.lines().count() as u64);
+        proptest::prop_assert_eq!(&scanned.iter().collect::<Vec<_>>(), &thorough);
+        let mut engine = Engine::new(reader, Keep::Undelivered);
+        engine.file(Arc::from("log"), Around::default());
+        let (mut rest, mut first) = (text.as_bytes(), 1);
+        while !rest.is_empty() {
+            let end = rest.iter().skip(cut).position(|byte| *byte == b'\n').map_or(rest.len(), |at| cut + at + 1);
+            let end = end.min(rest.len());
+            engine.block(&rest[..end], first);
+            first += rest[..end].iter().filter(|byte| **byte == b'\n').count() as u64;
+            rest = &rest[end..];
+        }
+        proptest::prop_assert_eq!(&engine.finish().iter().collect::<Vec<_>>(), &thorough);
+    }
+}
