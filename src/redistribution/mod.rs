@@ -9,6 +9,7 @@ mod command;
 mod corpus;
 pub mod engine;
 pub mod join;
+pub mod files;
 pub mod model;
 pub mod nodeset;
 pub mod plan;
