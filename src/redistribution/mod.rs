@@ -3,5 +3,8 @@
 //! In: bytes of distribution logfiles, failed distributions, the operator's choice. Out: a plan of commands that
 //! reissue exactly what failed. It knows neither mail nor tickets.
 
+pub mod issue;
 pub mod model;
 pub mod plan;
+pub mod states;
+pub mod waves;
