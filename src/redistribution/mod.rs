@@ -6,5 +6,6 @@
 pub mod issue;
 pub mod model;
 pub mod plan;
+pub mod run_command;
 pub mod states;
 pub mod waves;
