@@ -28,8 +28,21 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("location", &["alert", "rules"]),
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
-    ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
     ("redistribution", &["rules"]),
+    (
+        "store",
+        &[
+            "alert",
+            "diagnosis",
+            "location",
+            "mail",
+            "outage",
+            "redistribution",
+            "rules",
+            "ticket",
+            "tracking",
+        ],
+    ),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     (
         "service",
@@ -39,6 +52,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "diagnosis",
             "location",
             "outage",
+            "redistribution",
             "rules",
             "shown",
             "store",
@@ -222,10 +236,11 @@ fn impurities(sources: &[Source]) -> Vec<String> {
 }
 
 fn programs_elsewhere(sources: &[Source]) -> Vec<String> {
-    const STARTERS: [(&str, &str); 3] = [
+    const STARTERS: [(&str, &str); 4] = [
         ("src/delivery/sendmail.rs", "sendmail"),
         ("src/cli/list_file.rs", "the program that gives a list"),
         ("src/diagnosis/programs.rs", "the system's ping and traceroute"),
+        ("src/redistribution/run_command.rs", "approved commands"),
     ];
     paths_against(sources, |source, path| {
         let starts = path.ends_with("Command::new") || below(path, "rustix::runtime");
