@@ -31,6 +31,21 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
     ("redistribution", &[]),
     ("redistribution", &["alert", "rules", "shown"]),
+    ("redistribution", &["rules"]),
+    (
+        "store",
+        &[
+            "alert",
+            "diagnosis",
+            "location",
+            "mail",
+            "outage",
+            "redistribution",
+            "rules",
+            "ticket",
+            "tracking",
+        ],
+    ),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     (
         "service",
@@ -40,6 +55,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "diagnosis",
             "location",
             "outage",
+            "redistribution",
             "rules",
             "shown",
             "store",
@@ -223,10 +239,11 @@ fn impurities(sources: &[Source]) -> Vec<String> {
 }
 
 fn programs_elsewhere(sources: &[Source]) -> Vec<String> {
-    const STARTERS: [(&str, &str); 3] = [
+    const STARTERS: [(&str, &str); 4] = [
         ("src/delivery/sendmail.rs", "sendmail"),
         ("src/cli/list_file.rs", "the program that gives a list"),
         ("src/diagnosis/programs.rs", "the system's ping and traceroute"),
+        ("src/redistribution/run_command.rs", "approved commands"),
     ];
     paths_against(sources, |source, path| {
         let starts = path.ends_with("Command::new") || below(path, "rustix::runtime");

@@ -10,6 +10,7 @@ mod corpus;
 pub mod engine;
 pub mod join;
 pub mod files;
+pub mod issue;
 pub mod model;
 pub mod nodeset;
 pub mod plan;
@@ -30,3 +31,6 @@ fn cases() -> proptest::prelude::ProptestConfig {
     let usual = proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() };
     proptest::prelude::ProptestConfig { cases: cases.unwrap_or(usual.cases), ..usual }
 }
+pub mod run_command;
+pub mod states;
+pub mod waves;

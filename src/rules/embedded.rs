@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     file!("autoticket.yaml"),
     file!("thresholds.yaml"),
     file!("centers.yaml"),
+    file!("redistribution.yaml"),
     // Formats (`alerts/NAME.yaml`).
     file!("alerts/ansible.yaml"),
     file!("alerts/awx.yaml"),

@@ -4,7 +4,7 @@
 //! the two places only fails a test.
 
 use super::reader::Keys;
-use super::{centers, findings, format, gates, outages, samples, settings, thresholds};
+use super::{centers, findings, format, gates, outages, redistribution, samples, settings, thresholds};
 
 /// The tables, file by file.
 pub const KEYS: &[&Keys] = &[
@@ -47,6 +47,9 @@ pub const KEYS: &[&Keys] = &[
     &format::CASE,
     &outages::FILE,
     &outages::NOTICE,
+    &redistribution::TOP,
+    &redistribution::SERVER,
+    &redistribution::MANAGER,
     &samples::TOP,
     &samples::SAMPLE,
     &samples::EXPECT,

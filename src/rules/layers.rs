@@ -56,6 +56,7 @@ pub(super) fn role(file: &str) -> Role<'_> {
             "autoticket.yaml" => Role::Autoticket,
             "thresholds.yaml" => Role::Thresholds,
             "centers.yaml" => Role::Centers,
+            "redistribution.yaml" => Role::Elsewhere,
             _ => Role::Unknown,
         },
     }
@@ -181,6 +182,7 @@ mod tests {
         assert_eq!(role("conf.d/10-site.yaml"), Role::Site);
         assert_eq!(role("thresholds.yaml"), Role::Thresholds);
         assert_eq!(role("lists/nodes.yaml"), Role::Elsewhere);
+        assert_eq!(role("redistribution.yaml"), Role::Elsewhere);
         assert_eq!(role("treshold.yaml"), Role::Unknown);
     }
 

@@ -25,6 +25,7 @@ pub mod outages;
 mod overlap;
 mod pattern;
 mod reader;
+pub mod redistribution;
 pub mod samples;
 mod settings;
 mod thresholds;

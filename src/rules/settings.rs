@@ -174,7 +174,7 @@ fn list_source(c: &mut Checker<'_>, node: &Node, key: &str) -> Option<ListSource
 }
 
 /// A command is a list, as no shell ever sees it.
-fn argv(c: &mut Checker<'_>, node: &Node, key: &str) -> Option<Vec<String>> {
+pub(super) fn argv(c: &mut Checker<'_>, node: &Node, key: &str) -> Option<Vec<String>> {
     if matches!(node.kind, yaml::Kind::Scalar(_)) {
         c.wrong(
             node.at,

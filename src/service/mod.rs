@@ -8,6 +8,7 @@ pub mod endings;
 pub mod judge;
 pub mod outages;
 pub mod outbox;
+pub mod redistribute;
 #[cfg(test)]
 mod tests;
 pub mod thread;

@@ -24,6 +24,7 @@ mod diagnoses;
 mod failed;
 mod faults;
 pub mod hex;
+pub mod journal;
 mod lists;
 mod locations;
 mod mails;
