@@ -28,10 +28,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("location", &["alert", "rules"]),
     ("ticket", &["alert", "diagnosis", "location", "outage", "rules", "shown", "tracking"]),
     ("delivery", &["rules", "shown"]),
-    ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
-    ("redistribution", &[]),
     ("redistribution", &["alert", "rules", "shown"]),
-    ("redistribution", &["rules"]),
     (
         "store",
         &[

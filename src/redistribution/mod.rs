@@ -10,6 +10,7 @@ mod corpus;
 pub mod engine;
 pub mod join;
 pub mod files;
+pub mod gather;
 pub mod issue;
 pub mod model;
 pub mod nodeset;

@@ -16,13 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A part of a file that one worker reads: a whole archive, or a range of a plain file on line starts.
 pub struct Segment<'a> {
-    chosen: &'a Chosen,
-    file: Arc<File>,
-    range: Range<u64>,
-    limits: &'a Limits,
-    unpacked: &'a Unpacked,
-    reading: Reading,
-    faults: Vec<Fault>,
+    pub(super) chosen: &'a Chosen,
+    pub(super) file: Arc<File>,
+    pub(super) range: Range<u64>,
+    pub(super) limits: &'a Limits,
+    pub(super) unpacked: &'a Unpacked,
+    pub(super) reading: Reading,
+    pub(super) faults: Vec<Fault>,
 }
 
 /// What came of a segment.

@@ -1,0 +1,287 @@
+//! From logfiles to runs: which files, which rule reads each, and what their runs left undelivered.
+//!
+//! In: paths, logfile rules, a period. Out: runs, commands to join them with, and what the operator must know of the
+//! reading. Files are opened by [`super::files`]; commands are not rebuilt here.
+
+use super::engine::{Coverage, Engine, Keep, Runs};
+use super::files::{self, About, Chosen, Limits, Part, Report, Wanted};
+use super::join::join;
+use super::model::{Place, Run};
+use super::moment::{self, Around};
+use super::reader::{Broken, Reader};
+use super::recognise::{BEGINNING, recognise};
+use super::scan::{Scan, Scanned};
+use crate::rules::logs::LogRules;
+use crate::rules::logs::model::Field;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is to be read.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    pub paths: &'a [PathBuf],
+    pub rules: &'a LogRules,
+    /// Rule that reads all of them; None: each file's format is recognised.
+    pub format: Option<&'a str>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// Zone of times without an offset.
+    pub zone: TimeZone,
+    pub workers: usize,
+    pub limits: Limits,
+    pub keep: Keep,
+}
+
+/// How a file was recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Format {
+    pub file: Arc<str>,
+    /// Rule that reads it; None: no rule does.
+    pub rule: Option<String>,
+    pub reason: String,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Runs of each stretch of files that one rule reads.
+    pub runs: Vec<Runs>,
+    pub formats: Vec<Format>,
+    pub report: Report,
+    /// Where files were read from the middle: what is added to their line numbers.
+    bases: HashMap<Arc<str>, u64>,
+    /// Commands of logs that hold nothing else, for those that lack them.
+    commands: Vec<Run>,
+}
+
+/// Nothing could be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no logfile rule is called `{name}`; there are {known}")]
+    NoSuchRule { name: String, known: String },
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+/// Lines that matter of one block, packed, and what the scan found in them.
+struct Packed {
+    bytes: Vec<u8>,
+    scanned: Scanned,
+    lines_before: u64,
+}
+
+/// Depth to which folders are looked into: logs beside rotated ones, runner artifacts in their folders.
+const DEPTH: usize = 3;
+
+/// Reads logs.
+///
+/// # Errors
+/// A rule that is not there or cannot be used. What is wrong with single files is in the report.
+pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
+    let readers: Vec<Arc<Reader>> =
+        ask.rules.rules.iter().map(|rule| Reader::new(rule).map(Arc::new)).collect::<Result<_, _>>()?;
+    let wished = match ask.format {
+        Some(name) => Some(named(&readers, name)?),
+        None => None,
+    };
+    let mut gathered = Gathered::default();
+    // First every file, to find out which rule reads it; then those of the period.
+    let never: &dyn Fn(&About, &[u8]) -> Option<Timestamp> = &|_, _| None;
+    let wanted = Wanted {
+        paths: ask.paths,
+        since: None,
+        until: None,
+        depth: DEPTH,
+        limits: ask.limits,
+        time_of: never,
+    };
+    let all = files::choose(&wanted);
+    let mut by_file: HashMap<Arc<str>, Arc<Reader>> = HashMap::new();
+    for chosen in &all.files {
+        let found = match &wished {
+            Some(reader) => Ok((Arc::clone(reader), "named with --format".to_owned())),
+            None => recognise(&readers, &chosen.head(BEGINNING)).map(|found| (found.reader, found.reason)),
+        };
+        let file = Arc::clone(&chosen.about.file);
+        let (rule, reason) = match found {
+            Ok((reader, reason)) => {
+                let id = reader.rule().id.clone();
+                by_file.insert(Arc::clone(&file), reader);
+                (Some(id), reason)
+            }
+            Err(why) => (None, why),
+        };
+        gathered.formats.push(Format { file, rule, reason });
+    }
+    // A family is of one kind: a member whose beginning nobody knows (it begins inside a run) is read as its next.
+    let time_of = |about: &About, line: &[u8]| {
+        let reader = by_file.get(&about.file)?;
+        time_of(reader, line, &around(about, &ask.zone))
+    };
+    let wanted = Wanted { since: ask.since, until: ask.until, time_of: &time_of, ..wanted };
+    let chosen = if ask.since.is_none() && ask.until.is_none() { all } else { files::choose(&wanted) };
+    gathered.report = chosen.report;
+    let known: Vec<(Chosen, Arc<Reader>)> = chosen
+        .files
+        .into_iter()
+        .filter_map(|file| {
+            let reader = by_file.get(&file.about.file).map(Arc::clone)?;
+            Some((file, reader))
+        })
+        .collect();
+    let mut rest = &known[..];
+    while let Some((_, reader)) = rest.first() {
+        let same = rest.iter().take_while(|(_, other)| Arc::ptr_eq(other, reader)).count();
+        let (stretch, after) = rest.split_at(same);
+        rest = after;
+        gathered.read(stretch, ask);
+    }
+    Ok(gathered)
+}
+
+fn named(readers: &[Arc<Reader>], name: &str) -> Result<Arc<Reader>, Error> {
+    let known = || readers.iter().map(|reader| reader.rule().id.as_str()).collect::<Vec<_>>().join(", ");
+    let found = readers.iter().find(|reader| reader.rule().id == name);
+    found.map(Arc::clone).ok_or_else(|| Error::NoSuchRule { name: name.to_owned(), known: known() })
+}
+
+/// What a log leaves out of its times: its zone is the machine's, and no line is later than its file.
+fn around(about: &About, zone: &TimeZone) -> Around {
+    let day = SignedDuration::from_hours(24);
+    let dated = about.dated.and_then(|date| date.to_zoned(zone.clone()).ok()).map(|zoned| zoned.timestamp());
+    let latest = about.modified.or(dated).and_then(|at| at.checked_add(day).ok());
+    Around { zone: zone.clone(), latest }
+}
+
+fn time_of(reader: &Reader, line: &[u8], around: &Around) -> Option<Timestamp> {
+    let (_, values) = reader.event(line)?;
+    moment::read(&values.text(Field::Time)?, &reader.rule().times, &reader.rule().months, around)
+}
+
+impl Gathered {
+    /// Reads files that one rule fits, in turn: a run may go on from one into the next.
+    fn read(&mut self, stretch: &[(Chosen, Arc<Reader>)], ask: &Ask<'_>) {
+        let Some((_, reader)) = stretch.first() else { return };
+        // Of a log that holds nothing but commands all are wanted: what they led to stands elsewhere.
+        let keep = if is_of_commands(reader) { Keep::All } else { ask.keep };
+        let mut engine = Engine::new(Arc::clone(reader), keep);
+        let files: Vec<Chosen> = stretch.iter().map(|(file, _)| file.clone()).collect();
+        let scan = engine.scan();
+        let mut current = None;
+        let mut begin = |engine: &mut Engine, file: usize| {
+            if current != Some(file) {
+                current = Some(file);
+                let about = &files[file].about;
+                engine.file(Arc::clone(&about.file), around(about, &ask.zone));
+            }
+        };
+        let report = match scan {
+            Some(scan) => files::in_order(
+                &files,
+                ask.workers,
+                &ask.limits,
+                |segment| {
+                    let mut packed = Vec::new();
+                    segment.blocks(|block| {
+                        let lines_before = block.lines_before;
+                        packed.push(pack(&scan, block.bytes, lines_before));
+                    });
+                    packed
+                },
+                |part: Part<Vec<Packed>>| {
+                    begin(&mut engine, part.file);
+                    let first = part.first_line.unwrap_or(1);
+                    for packed in &part.value {
+                        engine.take(&packed.bytes, &packed.scanned, first + packed.lines_before);
+                    }
+                },
+            ),
+            None => {
+                let mut report = Report::default();
+                for (index, file) in files.iter().enumerate() {
+                    begin(&mut engine, index);
+                    let file = std::slice::from_ref(file);
+                    let engine = std::sync::Mutex::new(&mut engine);
+                    let done = files::scan(file, 1, &ask.limits, |segment| {
+                        segment.blocks(|block| {
+                            let mut engine =
+                                engine.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                            engine.block(block.bytes, 1 + block.lines_before);
+                        });
+                    });
+                    report.add(done.report);
+                }
+                report
+            }
+        };
+        self.report.add(report);
+        let runs = engine.finish();
+        if !runs.is_empty() {
+            for chosen in files.iter().filter(|chosen| chosen.range.start > 0) {
+                // Counted only where something is shown of the file.
+                if let Ok(line) = chosen.line_at(chosen.range.start) {
+                    self.bases.insert(Arc::clone(&chosen.about.file), line - 1);
+                }
+            }
+        }
+        if is_of_commands(reader) {
+            self.commands.extend(runs.iter());
+        }
+        self.runs.push(runs);
+    }
+
+    /// Every run, with the command of another log where its own has none.
+    pub fn runs(&self) -> impl Iterator<Item = Run> {
+        let results = self.runs.iter().filter(|runs| !is_of_commands(runs.reader()));
+        results.flat_map(move |runs| {
+            runs.iter().map(move |mut run| {
+                join(&mut run, runs.reader().rule(), &self.commands);
+                self.place(&mut run);
+                run
+            })
+        })
+    }
+
+    /// Lines understood and not, of each rule.
+    pub fn coverage(&self) -> impl Iterator<Item = (&str, &Coverage)> {
+        self.runs.iter().map(|runs| (runs.reader().rule().id.as_str(), &runs.coverage))
+    }
+
+    fn place(&self, run: &mut Run) {
+        if self.bases.is_empty() {
+            return;
+        }
+        let add = |place: &mut Place| place.line += self.bases.get(&place.file).copied().unwrap_or(0);
+        add(&mut run.place);
+        add(&mut run.last);
+        run.recipients.iter_mut().for_each(|recipient| add(&mut recipient.place));
+        if let Some(command) = &mut run.command {
+            add(&mut command.place);
+            command.argv.iter_mut().filter_map(|token| token.place.as_mut()).for_each(add);
+        }
+    }
+}
+
+/// A log of commands (sudo, cron, a shell's history) knows neither recipients nor outcomes.
+fn is_of_commands(reader: &Reader) -> bool {
+    let rule = reader.rule();
+    rule.join.is_none() && rule.narrowing.is_none() && rule.recipient.is_none() && rule.outcomes.is_empty()
+}
+
+/// Keeps the lines of a block that matter, one after the other.
+fn pack(scan: &Scan, block: &[u8], lines_before: u64) -> Packed {
+    let mut scanned = scan.block(block);
+    let mut bytes = Vec::with_capacity(scanned.hits.iter().map(|hit| (hit.end - hit.start) as usize).sum());
+    for hit in &mut scanned.hits {
+        let start = bytes.len();
+        bytes.extend_from_slice(&block[hit.start as usize..hit.end as usize]);
+        // They fit: a block is bounded far below.
+        hit.start = start as u32;
+        hit.end = bytes.len() as u32;
+    }
+    Packed { bytes, scanned, lines_before }
+}
