@@ -8,7 +8,7 @@ use super::keys::{Motion, control, motion, pressed, scroll, typed};
 use super::message::{Message, State};
 use super::model::{Alone, At, Focus, Model, Over, Stage};
 use super::rows::Row;
-use super::{help, progress, search, text, unknown};
+use super::{progress, search, text, unknown};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 
 /// One event for whichever screen is up.
@@ -20,6 +20,11 @@ pub(super) fn update(model: &mut Model, event: &Event) -> Vec<Message> {
     match control(key) {
         Some('l') => return vec![Message::Redraw],
         Some('z') => return vec![Message::Suspend],
+        // What can't be read is not consented to.
+        other if !model.readable => {
+            let leaves = other == Some('c') && !matches!(model.stage, Stage::Progress(_));
+            return if leaves { vec![Message::Quit] } else { Vec::new() };
+        }
         _ => {}
     }
     match model.stage {
@@ -48,14 +53,13 @@ fn paste(model: &mut Model, pasted: &str) {
 }
 
 fn over(model: &mut Model, key: KeyEvent) -> Vec<Message> {
-    let theme = model.theme;
     match std::mem::replace(&mut model.over, Over::Nothing) {
         Over::Nothing => {}
         Over::Help(top) => {
             let leaves = matches!(key.code, KeyCode::Esc | KeyCode::Char('q' | '?') | KeyCode::Enter);
             if !leaves && control(key) != Some('c') {
-                let to =
-                    motion(key).map_or(top, |m| scroll(top, m, help::lines(theme).len(), model.list.height));
+                // The next frame knows how many lines there are.
+                let to = motion(key).map_or(top, |m| scroll(top, m, usize::MAX, model.list.height));
                 model.over = Over::Help(to);
             }
         }

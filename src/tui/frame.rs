@@ -29,7 +29,8 @@ type Hints = &'static [(&'static str, &'static str)];
 pub(super) fn draw(model: &mut Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     let theme = model.theme;
-    if area.width < LEAST.0 || area.height < LEAST.1 {
+    model.readable = area.width >= LEAST.0 && area.height >= LEAST.1;
+    if !model.readable {
         let words = format!("too small: {}x{} needed", LEAST.0, LEAST.1);
         for (y, part) in super::text::wrap(&words, area.width.into(), theme).iter().enumerate() {
             put(frame, area, y, Line::from(part.clone()));
@@ -40,7 +41,7 @@ pub(super) fn draw(model: &mut Model, frame: &mut Frame<'_>) {
     let (title, said, hints): (String, String, Hints) = match &mut model.stage {
         Stage::Approval => {
             approval(model, frame, body);
-            (title(model), status(model), approval_hints(model))
+            (title(model), status(model, body), approval_hints(model))
         }
         Stage::Unknown(screen) => {
             lines(frame, body, screen.lines(body.width.into(), body.height.into(), theme));
@@ -106,10 +107,17 @@ fn title(model: &Model) -> String {
     said
 }
 
-fn status(model: &Model) -> String {
+fn status(model: &Model, body: Rect) -> String {
     match &model.over {
         Over::Search(words) => format!("/{words}_"),
         Over::Editor(editor) => editor.said().to_owned(),
+        Over::Help(top) => {
+            let all = help::lines(body.width.into(), model.theme).len();
+            match all.saturating_sub(top + usize::from(body.height)) {
+                0 => String::new(),
+                below => format!("{below} more below"),
+            }
+        }
         _ => model.said.clone(),
     }
 }
@@ -205,11 +213,10 @@ fn over(model: &mut Model, frame: &mut Frame<'_>, body: Rect) {
     match &mut model.over {
         Over::Nothing | Over::Search(_) => {}
         Over::Help(top) => {
-            let all = help::lines(theme);
+            let all = help::lines(columns, theme);
             *top = (*top).min(all.len().saturating_sub(rows.max(1)));
-            let shown = all.into_iter().skip(*top).map(|line| cut(line, columns, theme));
             frame.render_widget(Clear, body);
-            lines(frame, body, shown.collect());
+            lines(frame, body, all.into_iter().skip(*top).collect());
         }
         Over::Consent(consent) => boxed(frame, body, "approve", theme, |c, r| consent.lines(c, r, theme)),
         Over::Editor(editor) => {
@@ -301,7 +308,8 @@ fn boxed(
     theme: Theme,
     make: impl FnOnce(usize, usize) -> Vec<Line<'static>>,
 ) {
-    let wide = body.width.min(76);
+    // Beside a box nothing is left that could not be read.
+    let wide = if body.width <= 84 { body.width } else { 76 };
     let made = make(usize::from(wide) - 4, usize::from(body.height.saturating_sub(2)).max(1));
     let high = u16::try_from(made.len() + 2).unwrap_or(u16::MAX).min(body.height);
     let area = Rect {
@@ -312,10 +320,14 @@ fn boxed(
     };
     frame.render_widget(Clear, area);
     let columns = usize::from(wide);
-    let rule =
-        |words: &str| format!("+{words}{}+", theme.rule().repeat(columns.saturating_sub(width(words) + 2)));
-    put(frame, area, 0, Line::styled(rule(&format!("{} {title} ", theme.rule())), theme.strong()));
-    put(frame, area, usize::from(high) - 1, Line::styled(rule(""), theme.strong()));
+    let corners = theme.corners();
+    let rule = |left: &str, words: &str, right: &str| {
+        format!("{left}{words}{}{right}", theme.rule().repeat(columns.saturating_sub(width(words) + 2)))
+    };
+    let top = rule(corners[0], &format!("{} {title} ", theme.rule()), corners[1]);
+    put(frame, area, 0, Line::styled(top, theme.strong()));
+    let bottom = rule(corners[2], "", corners[3]);
+    put(frame, area, usize::from(high) - 1, Line::styled(bottom, theme.strong()));
     for y in 1..high.saturating_sub(1) {
         for x in [area.x, area.x + wide - 1] {
             put(
@@ -328,21 +340,6 @@ fn boxed(
     }
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: wide - 4, height: high.saturating_sub(2) };
     lines(frame, inner, made);
-}
-
-/// A line of ours, cut with dots where it is too long.
-fn cut(line: Line<'static>, columns: usize, theme: Theme) -> Line<'static> {
-    if line.width() <= columns {
-        return line;
-    }
-    let mut left = columns;
-    let mut spans: Vec<Span<'static>> = Vec::new();
-    for span in line.spans {
-        let text = fit(&span.content, left, theme);
-        left -= width(&text);
-        spans.push(Span::styled(text, span.style));
-    }
-    Line { spans, style: line.style, alignment: None }
 }
 
 fn lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>) {

@@ -2,6 +2,7 @@
 //!
 //! In: a theme. Out: lines. It does not know the model.
 
+use super::text::{pad, wrap};
 use super::theme::Theme;
 use ratatui::text::{Line, Span};
 
@@ -43,10 +44,29 @@ const KEYS: [(&str, &str); 34] = [
     ("", "Nothing is issued without y."),
 ];
 
-pub(super) fn lines(theme: Theme) -> Vec<Line<'static>> {
-    let line = |(key, does): &(&'static str, &'static str)| match *key {
-        "" => Line::styled(*does, theme.heading()),
-        key => Line::from(vec![Span::styled(format!("  {key:<17}"), theme.strong()), Span::raw(*does)]),
-    };
-    KEYS.iter().map(line).collect()
+/// Columns of the keys.
+const NAMES: usize = 19;
+
+/// Where there is little room, a key stands above what it does.
+pub(super) fn lines(columns: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for (key, does) in KEYS {
+        if key.is_empty() {
+            lines.extend(
+                wrap(does, columns, theme).into_iter().map(|part| Line::styled(part, theme.heading())),
+            );
+            continue;
+        }
+        let beside = columns >= 3 * NAMES;
+        let margin = if beside { NAMES } else { 4 };
+        let mut key = Span::styled(pad(&format!("  {key}"), margin.max(NAMES), theme), theme.strong());
+        if !beside {
+            lines.push(Line::from(std::mem::take(&mut key)));
+        }
+        for (n, part) in wrap(does, columns.saturating_sub(margin), theme).into_iter().enumerate() {
+            let front = if n == 0 && beside { key.clone() } else { Span::raw(" ".repeat(margin)) };
+            lines.push(Line::from(vec![front, Span::raw(part)]));
+        }
+    }
+    lines
 }

@@ -142,6 +142,8 @@ pub struct Model {
     /// One line for the operator.
     pub(super) said: String,
     pub(super) limit: usize,
+    /// The last frame was large enough to be read.
+    pub(super) readable: bool,
     by_id: HashMap<String, At>,
 }
 
@@ -176,6 +178,7 @@ impl Model {
             search: String::new(),
             said: String::new(),
             limit: LIMIT,
+            readable: true,
             by_id,
         };
         model.recount();

@@ -3,7 +3,7 @@
 //! In: counts and words of whoever issues, keys. Out: how to stop, or to go back. It does not know how commands are
 //! run, and measures no time.
 
-use super::keys::{Motion, control, motion, scroll, typed};
+use super::keys::{control, motion, scroll, typed};
 use super::message::{Message, Stop};
 use super::model::{Model, Stage};
 use super::text::{count, fit, pad, wrap};
@@ -208,10 +208,8 @@ pub(super) fn update(model: &mut Model, key: KeyEvent) -> Vec<Message> {
     if control(key) == Some('c') || key.code == KeyCode::Esc || typed(key) == Some('q') {
         screen.asking = true;
     } else if let Some(motion) = motion(key) {
-        screen.top = scroll(screen.top, motion, usize::MAX / 2, screen.height);
-        if motion == Motion::Last {
-            screen.top = usize::MAX / 2;
-        }
+        // The next frame knows how many lines there are.
+        screen.top = scroll(screen.top, motion, usize::MAX, screen.height);
     }
     Vec::new()
 }
@@ -246,10 +244,7 @@ impl EndingScreen {
         );
         say("", theme.plain());
         let remains = [
-            (
-                ending.failed.len(),
-                "failed: their failed distributions stay, and the next plan proposes them again",
-            ),
+            (ending.failed.len(), "failed: what failed is proposed again by the next plan"),
             (ending.unknown.len(), "unknown: shown first at the next start; only you can reissue them"),
             (ending.not_started, "approved and not started: they stay approved for the next start"),
             (ending.open, "neither approved nor rejected"),

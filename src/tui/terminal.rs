@@ -206,7 +206,11 @@ impl Terminal {
     /// Gives the terminal back and stops until the shell resumes us.
     fn suspend(&mut self) -> io::Result<()> {
         restore();
+        self.signals.drain();
         kill_current_process_group(Signal::TSTP)?;
+        // The signal may stop another thread first. Where nobody would resume us it does nothing.
+        let mut woken = [PollFd::new(&self.signals.wake, PollFlags::IN)];
+        let _ = poll(&mut woken, Some(&Timespec { tv_sec: 0, tv_nsec: 300_000_000 }));
         enter(&self.tty)?;
         self.again()
     }

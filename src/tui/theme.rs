@@ -38,8 +38,9 @@ impl Theme {
         self.mark("│", "|")
     }
 
-    pub(super) fn dot(self) -> &'static str {
-        self.mark("·", "-")
+    /// Of a box: upper left, upper right, lower left, lower right.
+    pub(super) fn corners(self) -> [&'static str; 4] {
+        if self.unicode { ["┌", "┐", "└", "┘"] } else { ["+"; 4] }
     }
 
     /// Begins each further line of an element that needs more than one.
