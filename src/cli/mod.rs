@@ -22,6 +22,7 @@ mod lists;
 mod mail;
 mod man;
 mod outage;
+mod redistribute;
 mod repaired;
 mod rules;
 mod rules_folder;
@@ -74,6 +75,7 @@ enum Command {
     Domains(lists::DomainsArgs),
     Failed(failed::Args),
     Repaired(repaired::Args),
+    Redistribute(Box<redistribute::Args>),
     Audit(audit::Args),
     Rules(rules::Args),
     Diagnose(diagnose::Args),
@@ -90,7 +92,12 @@ pub fn command() -> clap::Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "the edge where arguments come in")]
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    // A link or copy of that name is that command.
+    let own = arguments.first().map(std::path::Path::new).and_then(std::path::Path::file_name);
+    if own.is_some_and(|name| name == "redistribute") {
+        arguments.insert(1, "redistribute".into());
+    }
     if let Some(rest) = ingest_alone(&arguments) {
         return ingest::main(rest).into();
     }
@@ -131,6 +138,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Domains(args) => lists::run_domains(&globals, args),
         Command::Failed(args) => failed::run(&globals, args),
         Command::Repaired(args) => repaired::run(&globals, args),
+        Command::Redistribute(args) => redistribute::run(&globals, *args),
         Command::Audit(args) => audit::run(&globals, args),
         Command::Rules(args) => rules::run(&globals, args),
         Command::Diagnose(args) => diagnose::run(&globals, args),

@@ -1,0 +1,209 @@
+//! `redistribute`: what failed on an intermediate server, shown, approved, issued, confirmed.
+//!
+//! In: options. Out: a list, a plan file, an approval screen, or what issuing came to. How logs are read, commands
+//! rebuilt and issued is the business of other rooms; here they are put together.
+
+mod approve;
+mod listed;
+mod record;
+mod screen;
+mod surveyed;
+
+use super::show::{self, Out};
+use super::{Exit, Failure, Globals};
+use crate::redistribution::comparison::compare;
+use crate::redistribution::plan::Plan;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use surveyed::{Survey, survey};
+
+/// Find what failed on this intermediate server, and reissue exactly that
+///
+/// Failed distributions and distribution logfiles are cross-checked; for the recipients that failed, and for no other,
+/// the original commands are rebuilt and shown for approval. Without a terminal: `--list`, `--plan`, `--apply`,
+/// `--approve`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    act: Option<Act>,
+    #[command(flatten)]
+    ask: Ask,
+    /// List what is left to do; exit status 1 where there is something
+    #[arg(long, conflicts_with_all = ["plan", "apply", "approve"])]
+    list: bool,
+    /// Write the plan to a new file, for review
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["apply", "approve"])]
+    plan: Option<PathBuf>,
+    /// Issue a reviewed plan: it is rebuilt from the logs and has to be the same
+    #[arg(long, value_name = "FILE", conflicts_with = "ask")]
+    apply: Option<PathBuf>,
+    /// Approve without a screen: `all`, or ids of jobs and commands (`J3`, `J3.1`)
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    approve: Vec<String>,
+    /// Issue again what nobody knows the end of: keys as `redistribute journal` shows them
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    again: Vec<String>,
+    /// Issue in waves, each after the one before: counts, shares and `rest`, such as 1,10%,rest
+    #[arg(long, value_name = "WAVES")]
+    waves: Option<String>,
+    /// Stop when more commands have failed than this number or share of those begun
+    #[arg(long, value_name = "N|N%")]
+    max_errors: Option<String>,
+    /// Commands at once, where fewer than redistribution.yaml allows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    parallel: Option<u16>,
+    /// Say what would be issued, issue nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What is looked at
+#[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize, PartialEq, Eq)]
+#[group(id = "ask", multiple = true)]
+struct Ask {
+    /// The intermediate server that executed the jobs [default: this machine]
+    #[arg(long, value_name = "SERVER")]
+    server: Option<String>,
+    /// Runs and failures since then: RFC 3339, a date, `7d`, `last week`, `servicing` [default: since the last
+    /// servicing of this server, else 7d; all of a log named with --log]
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Runs and failures until then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only the downtime of this ticket, and its server
+    #[arg(long, value_name = "TICKET", conflicts_with_all = ["since", "until"])]
+    ticket: Option<String>,
+    /// Only packages of this glob
+    #[arg(long, value_name = "GLOB")]
+    package: Option<String>,
+    /// Only the job of this number
+    #[arg(long, value_name = "JOB")]
+    job: Option<String>,
+    /// Only recipients of this glob
+    #[arg(long, value_name = "GLOB")]
+    recipient: Option<String>,
+    /// Only this failure type or outcome
+    #[arg(long, value_name = "TYPE")]
+    cause: Option<String>,
+    /// Distribution logfiles or folders of them; rotated and compressed ones beside them are found
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    log: Vec<PathBuf>,
+    /// The logfile rule that reads them, where their format is not to be recognised
+    #[arg(long, value_name = "RULE")]
+    format: Option<String>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    Journal(record::Args),
+    Sync(record::SyncArgs),
+}
+
+/// A plan in a file, with what was asked.
+#[derive(Debug, Serialize, Deserialize)]
+struct PlanFile {
+    schema: String,
+    ask: Ask,
+    plan: Plan,
+}
+
+const SCHEMA: &str = "autoticket.plan/1";
+/// A plan file is at most this long.
+const MOST: u64 = 1 << 30;
+
+pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
+    match args.act {
+        Some(Act::Journal(args)) => return record::journal(globals, &args),
+        Some(Act::Sync(args)) => return record::sync(globals, &args),
+        None => {}
+    }
+    if let Some(path) = &args.apply {
+        return apply(globals, &args, path);
+    }
+    let survey = survey(globals, &args.ask)?;
+    if let Some(path) = &args.plan {
+        return write(globals, &args, &survey, path);
+    }
+    if args.list {
+        return listed::list(globals, &survey);
+    }
+    if !args.approve.is_empty() || !args.again.is_empty() {
+        return approve::without_a_screen(globals, &args, &survey, &args.approve);
+    }
+    if survey.is_done() {
+        return listed::nothing(globals, &survey);
+    }
+    if args.dry_run || globals.json {
+        return listed::list(globals, &survey);
+    }
+    screen::approve(globals, &args, survey)
+}
+
+/// Writes the plan; never over another file.
+fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result<Exit, Failure> {
+    let failed = |error: std::io::Error| {
+        let exists = error.kind() == std::io::ErrorKind::AlreadyExists;
+        let failure = Failure::new(
+            Exit::Io,
+            anyhow::Error::new(error).context(format!("write the plan {}", path.display())),
+        );
+        if exists { failure.hint("name a file that does not exist yet") } else { failure }
+    };
+    let file = PlanFile { schema: SCHEMA.to_owned(), ask: survey.ask.clone(), plan: survey.plan.clone() };
+    let text = serde_json::to_vec_pretty(&file).map_err(|e| Failure::new(Exit::Data, e))?;
+    if !args.dry_run {
+        let mut options = fs::OpenOptions::new();
+        let mut written = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        written.write_all(&text).and_then(|()| written.sync_all()).map_err(failed)?;
+    }
+    let jobs = survey.open_jobs().count() as u64;
+    let mut out = Out::new();
+    if globals.json {
+        let view = serde_json::json!({ "dry_run": args.dry_run, "plan": path, "jobs": jobs });
+        out.json("autoticket.redistribute-plan/1", view);
+    } else {
+        let would = if args.dry_run { "would write" } else { "wrote" };
+        out.line(format!("{would} {} to {}", show::count(jobs, "job"), show::one(&path.display().to_string())));
+        out.line(format!("issue it with: redistribute --apply {}", show::one(&path.display().to_string())));
+    }
+    Ok(Exit::Done)
+}
+
+fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Io, anyhow::Error::new(error).context(format!("read the plan {}", path.display())))
+    };
+    let meta = fs::metadata(path).map_err(failed)?;
+    if !meta.is_file() || meta.len() > MOST {
+        return Err(Failure::say(Exit::Data, format!("{} is no plan", path.display())));
+    }
+    let text = fs::read(path).map_err(failed)?;
+    let file: PlanFile = serde_json::from_slice(&text).map_err(|error| {
+        let error = anyhow::Error::new(error).context(format!("{} is no plan", path.display()));
+        Failure::new(Exit::Data, error).hint("redistribute --plan FILE writes one")
+    })?;
+    if file.schema != SCHEMA {
+        let text = format!("{} has the schema {}, not {SCHEMA}", path.display(), show::one(&file.schema));
+        return Err(Failure::say(Exit::Data, text));
+    }
+    let survey = survey(globals, &file.ask)?;
+    let differences = compare(&file.plan, &survey.plan);
+    if !differences.is_empty() {
+        let lines: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
+        let more = differences.len().saturating_sub(20);
+        let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
+        let text = format!(
+            "the plan is not the one that the logs give now: nothing was issued\n{}{tail}",
+            lines.join("\n")
+        );
+        return Err(Failure::say(Exit::Data, text).hint("write a new plan with --plan and review that"));
+    }
+    let all = ["all".to_owned()];
+    let wanted: &[String] = if args.approve.is_empty() { &all } else { &args.approve };
+    approve::without_a_screen(globals, args, &survey, wanted)
+}

@@ -1,0 +1,301 @@
+//! Approving without a screen, and issuing what was approved.
+//!
+//! In: a survey, ids. Out: what became of each command; the failed distributions that are delivered are cleaned.
+
+use super::super::show::{self, Out};
+use super::super::world::environment;
+use super::super::{Exit, Failure, Globals};
+use super::Args;
+use super::record::{person, tell_center};
+use super::surveyed::{Survey, is_open, journal};
+use crate::redistribution::issue::Approved;
+use crate::redistribution::plan::{Grade, Job, Rebuilt};
+use crate::redistribution::run_command::Stop;
+use crate::redistribution::shell;
+use crate::redistribution::waves::{MaxErrors, Wave, parse_max_errors, parse_waves};
+use crate::service::redistribute::{Event, Issue, Stopped, Summary, issue};
+use crate::store::journal::Journal;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+
+/// How issuing goes on.
+pub(super) struct Pace {
+    pub(super) waves: Vec<Wave>,
+    pub(super) max_errors: Option<MaxErrors>,
+    pub(super) parallel: Option<usize>,
+}
+
+impl Pace {
+    pub(super) fn of(args: &Args) -> Result<Pace, Failure> {
+        let wrong = |e: crate::redistribution::waves::Unclear| Failure::say(Exit::Usage, e.to_string());
+        Ok(Pace {
+            waves: args.waves.as_deref().map(parse_waves).transpose().map_err(wrong)?.unwrap_or_default(),
+            max_errors: args.max_errors.as_deref().map(parse_max_errors).transpose().map_err(wrong)?,
+            parallel: args.parallel.map(usize::from),
+        })
+    }
+}
+
+/// A command that is not issued, and why.
+#[derive(Debug, Serialize)]
+pub(super) struct Left {
+    id: String,
+    why: String,
+}
+
+impl Left {
+    pub(super) fn words(&self) -> String {
+        format!("{}: {}", self.id, self.why)
+    }
+}
+
+/// The commands that `wanted` names, and those that it cannot mean.
+fn chosen<'s>(survey: &'s Survey, wanted: &[String]) -> Result<(Vec<(&'s Job, &'s Rebuilt)>, Vec<Left>), Failure> {
+    let (mut chosen, mut left): (Vec<(&Job, &Rebuilt)>, Vec<Left>) = (Vec::new(), Vec::new());
+    let all = wanted.iter().any(|word| word.eq_ignore_ascii_case("all"));
+    for word in wanted.iter().filter(|word| !word.eq_ignore_ascii_case("all")) {
+        let known = |job: &Job| job.id == *word || job.commands.iter().any(|command| command.id == *word);
+        if !survey.plan.jobs.iter().any(known) {
+            let text = format!("there is no job or command {}", show::one(word));
+            return Err(Failure::say(Exit::Data, text).hint("redistribute --list shows their ids"));
+        }
+    }
+    for job in &survey.plan.jobs {
+        let named_job = wanted.contains(&job.id);
+        for command in &job.commands {
+            let named = wanted.contains(&command.id);
+            if !all && !named_job && !named {
+                continue;
+            }
+            let why = if !is_open(job) {
+                Some(job.folded.clone().unwrap_or_else(|| "nothing of it is left".to_owned()))
+            } else if named {
+                None
+            } else if command.grade == Grade::Ambiguous {
+                Some(format!("ambiguous: {}; approve it by its id", command.doubts.join("; ")))
+            } else if !job.blocked.is_empty() {
+                Some(format!("{}; approve it by its id", job.blocked.join("; ")))
+            } else {
+                None
+            };
+            match why {
+                Some(why) => left.push(Left { id: command.id.clone(), why }),
+                None => chosen.push((job, command)),
+            }
+        }
+        if let Some(why) = job.refused.as_ref().filter(|_| (all || named_job) && is_open(job)) {
+            left.push(Left { id: job.id.clone(), why: why.clone() });
+        }
+    }
+    Ok((chosen, left))
+}
+
+/// `--approve` and `--apply`.
+pub(super) fn without_a_screen(
+    globals: &Globals,
+    args: &Args,
+    survey: &Survey,
+    wanted: &[String],
+) -> Result<Exit, Failure> {
+    let pace = Pace::of(args)?;
+    let (chosen, mut left) = chosen(survey, wanted)?;
+    let approved: Vec<Approved> =
+        chosen.iter().map(|(job, command)| Approved::of(job, command, Vec::new())).collect();
+    if args.dry_run {
+        return would(globals, &chosen, &left);
+    }
+    if approved.is_empty() && args.again.is_empty() {
+        return said(globals, survey, &Summary::default(), &left);
+    }
+    let journal = open_journal(globals)?;
+    let again = again(survey, &args.again)?;
+    let (approved, refused) = consented(globals, &journal, approved, &again)?;
+    left.extend(refused);
+    let stop = Arc::new(Stop::default());
+    super::record::stop_on_signals(&stop)?;
+    let quiet = globals.json;
+    let mut events = |event: &Event| {
+        if !quiet {
+            follow(event);
+        }
+    };
+    let summary = issue_them(globals, &journal, survey, &approved, &pace, &stop, &mut events)?;
+    said(globals, survey, &summary, &left)
+}
+
+/// Keeps the consent; gives those that may be issued, and for the others the reason.
+pub(super) fn consented(
+    globals: &Globals,
+    journal: &Journal,
+    approved: Vec<Approved>,
+    again: &BTreeSet<String>,
+) -> Result<(Vec<Approved>, Vec<Left>), Failure> {
+    let answers = journal.approve(&approved, again, &person(), globals.now()?)?;
+    let (mut may, mut left) = (Vec::new(), Vec::new());
+    for (approved, answer) in approved.into_iter().zip(answers) {
+        match answer {
+            Ok(_) => may.push(approved),
+            Err(refused) => left.push(Left { id: approved.id, why: refused.to_string() }),
+        }
+    }
+    Ok((may, left))
+}
+
+/// Issues, remembers that the server was serviced, and has delivered ones cleaned.
+pub(super) fn issue_them(
+    globals: &Globals,
+    journal: &Journal,
+    survey: &Survey,
+    approved: &[Approved],
+    pace: &Pace,
+    stop: &Arc<Stop>,
+    events: &mut dyn FnMut(&Event),
+) -> Result<Summary, Failure> {
+    let clock = globals.clock()?;
+    let who = person();
+    let passed: Vec<(String, String)> = survey
+        .rule
+        .environment
+        .iter()
+        .filter_map(|name| Some((name.clone(), environment(name)?.to_string_lossy().into_owned())))
+        .collect();
+    let summary = issue(
+        journal,
+        approved,
+        &mut Issue {
+            rule: &survey.rule,
+            who: &who,
+            clock: &clock,
+            environment: &passed,
+            waves: &pace.waves,
+            max_errors: pace.max_errors,
+            parallel: pace.parallel,
+            stop,
+            // The exit speaks; what the manager's log says later is read at the next start.
+            evidence: &mut |_, _| Vec::new(),
+            events,
+        },
+    )?;
+    journal.keep_servicing(&survey.server, survey.until, &who, clock())?;
+    tell_center(globals, journal)?;
+    Ok(summary)
+}
+
+/// The journal of the state. Where `--state` names an empty folder by hand, it is begun there.
+pub(super) fn open_journal(globals: &Globals) -> Result<Journal, Failure> {
+    let folder = globals.state_folder();
+    if !folder.is_dir() {
+        if globals.state.is_none() {
+            let text = format!("what is issued is written down in the state, and {} is not there", folder.display());
+            return Err(Failure::say(Exit::Unavailable, text)
+                .hint("autoticket init makes it; or name an empty folder: --state DIR"));
+        }
+        let made = fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder);
+        made.map_err(|e| {
+            Failure::new(Exit::Io, anyhow::Error::new(e).context(format!("create {}", folder.display())))
+        })?;
+    }
+    match journal(globals)? {
+        Some(journal) => Ok(journal),
+        None => Ok(Journal::open(&folder, globals.now()?)?),
+    }
+}
+
+/// Keys that the operator named, whole or by their beginning.
+fn again(survey: &Survey, named: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let mut keys = BTreeSet::new();
+    for word in named {
+        let rows = survey.unknown.iter().chain(&survey.waiting);
+        let mut fit = rows.filter(|row| word.len() >= 8 && row.key.starts_with(word.as_str()));
+        match (fit.next(), fit.next()) {
+            (Some(row), None) => keys.insert(row.key.clone()),
+            _ => {
+                let text = format!("no command whose end nobody knows has the key {}", show::one(word));
+                return Err(Failure::say(Exit::Data, text).hint("redistribute journal shows them"));
+            }
+        };
+    }
+    Ok(keys)
+}
+
+fn would(globals: &Globals, chosen: &[(&Job, &Rebuilt)], left: &[Left]) -> Result<Exit, Failure> {
+    let mut out = Out::new();
+    if globals.json {
+        let commands: Vec<&Rebuilt> = chosen.iter().map(|(_, command)| *command).collect();
+        out.json(
+            "autoticket.redistribute-issued/1",
+            serde_json::json!({ "dry_run": true, "would_issue": commands, "not_approved": left }),
+        );
+    } else {
+        for (_, command) in chosen {
+            out.line(format!("would issue {}: {}", command.id, show::one(&shell::shown(&command.argv))));
+        }
+        not_approved(&mut out, left);
+    }
+    Ok(Exit::Done)
+}
+
+fn not_approved(out: &mut Out, left: &[Left]) {
+    for Left { id, why } in left {
+        out.line(format!("not approved: {}: {}", show::one(id), crate::shown::Shown::lines(why)));
+    }
+}
+
+/// One line for what happens, while it happens.
+fn follow(event: &Event) {
+    match event {
+        Event::Wave { number, of, commands } if *of > 1 => {
+            show::tell(format_args!("wave {number} of {of}: {}", show::count(*commands as u64, "command")));
+        }
+        Event::Refused { id, why } => show::tell_lines(format_args!("{id}: not issued: {why}")),
+        Event::Ended { id, end, log, .. } => {
+            let log = log.as_ref().map(|log| format!(" ({})", log.display())).unwrap_or_default();
+            show::tell(format_args!("{id}: {}{log}", end.words()));
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn said(globals: &Globals, survey: &Survey, summary: &Summary, left: &[Left]) -> Result<Exit, Failure> {
+    let mut out = Out::new();
+    let whole = summary.failed.is_empty()
+        && summary.refused.is_empty()
+        && summary.left.is_empty()
+        && summary.waiting.is_empty()
+        && left.is_empty();
+    if globals.json {
+        let stopped = match summary.stopped {
+            None => serde_json::Value::Null,
+            Some(Stopped::Asked) => "asked".into(),
+            Some(Stopped::Errors { failed, begun }) => serde_json::json!({ "failed": failed, "begun": begun }),
+        };
+        out.json(
+            "autoticket.redistribute-issued/1",
+            serde_json::json!({ "dry_run": false, "confirmed": summary.confirmed, "failed": summary.failed,
+                "waiting": summary.waiting, "refused": summary.refused, "left": summary.left, "stopped": stopped,
+                "not_approved": left, "unknown": survey.unknown }),
+        );
+        return Ok(if whole { Exit::Done } else { Exit::Findings });
+    }
+    for (id, why) in &summary.failed {
+        out.line(format!("failed: {id}: {}", show::one(why)));
+    }
+    for (id, why) in &summary.refused {
+        out.line(format!("not issued: {id}: {}", crate::shown::Shown::lines(why)));
+    }
+    not_approved(&mut out, left);
+    if let Some(Stopped::Errors { failed, begun }) = summary.stopped {
+        out.line(format!("stopped: {failed} of {begun} commands failed"));
+    }
+    out.line(format!(
+        "{} confirmed, {} failed, {} waiting for the manager, {} not issued",
+        summary.confirmed.len(),
+        summary.failed.len(),
+        summary.waiting.len(),
+        summary.refused.len() + summary.left.len() + left.len()
+    ));
+    Ok(if whole { Exit::Done } else { Exit::Findings })
+}

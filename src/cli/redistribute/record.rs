@@ -1,0 +1,192 @@
+//! `redistribute journal` and `redistribute sync`: who approved what, and what the service center was told.
+
+use super::super::show::{self, Out, Table};
+use super::super::world::{environment, who};
+use super::super::{Exit, Failure, Globals};
+use super::listed;
+use super::surveyed::journal as opened;
+use crate::redistribution::run_command::Stop;
+use crate::store::journal::{Chain, Journal, Person};
+use crate::store::{Access, Error};
+use std::sync::Arc;
+
+/// Show and verify who approved what, when, with which edits, and what became of it
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Commands shown, latest first; those whose end nobody knows stand before all others
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: usize,
+    /// Show the record itself: one row per act, each bound to the one before
+    #[arg(long)]
+    record: bool,
+}
+
+/// Tell the service center what is delivered, where it could not be told before
+#[derive(Debug, clap::Args)]
+pub(super) struct SyncArgs {
+    /// Say what would be told, tell nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Confirmations told at once.
+const STEP: usize = 1000;
+
+/// Who sits at the terminal, and where.
+pub(super) fn person() -> Person {
+    let text = |name: &str| environment(name).map(|value| value.to_string_lossy().into_owned());
+    let terminal = rustix::termios::ttyname(std::io::stdin(), Vec::new()).ok();
+    let terminal = terminal.map(|name| name.to_string_lossy().trim_start_matches("/dev/").to_owned());
+    let from = text("SSH_CONNECTION").and_then(|ends| ends.split(' ').next().map(str::to_owned));
+    let place = terminal.unwrap_or_else(|| "no terminal".to_owned());
+    Person {
+        name: who(),
+        uid: rustix::process::getuid().as_raw(),
+        origin: from.map_or_else(|| place.clone(), |from| format!("{place} from {from}")),
+    }
+}
+
+/// The first signal lets running commands finish, the second ends them.
+pub(super) fn stop_on_signals(stop: &Arc<Stop>) -> Result<(), Failure> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| Failure::new(Exit::Io, e))?;
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if stop.is_asked() {
+                stop.kill();
+            } else {
+                stop.finish();
+                show::tell("what runs is seen to its end, the rest stays approved; once more ends what runs");
+            }
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn journal(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
+    let Some(journal) = opened(globals)? else {
+        let text = format!("nothing was ever issued from {}", globals.state_folder().display());
+        return Err(Failure::say(Exit::Unavailable, text).hint("--state names another state folder"));
+    };
+    let chain = journal.verify()?;
+    let sound = matches!(chain, Chain::Whole { .. });
+    let (rows, entries) = (journal.rows(args.limit)?, journal.entries(args.limit)?);
+    let mut out = Out::new();
+    if globals.json {
+        out.json(
+            "autoticket.redistribute-journal/1",
+            serde_json::json!({ "chain": chain, "items": rows, "record": entries }),
+        );
+        return Ok(if sound { Exit::Done } else { Exit::Findings });
+    }
+    if args.record {
+        let mut table = Table::new(&["ROW", "AT", "WHO", "ACT", "SUBJECT", "HASH"]);
+        for entry in &entries {
+            table.row([
+                entry.id.to_string(),
+                show::time(entry.at),
+                show::one(&format!("{} ({})", entry.who.name, entry.who.origin)),
+                entry.act.clone(),
+                show::one(entry.subject.get(..12).unwrap_or(&entry.subject)),
+                entry.hash.get(..12).unwrap_or(&entry.hash).to_owned(),
+            ]);
+        }
+        out.table(&table);
+    } else {
+        let mut table = Table::new(&["KEY", "ID", "SERVER", "STATE", "AT", "WHO", "RECIPIENTS", "COMMAND"]);
+        for row in &rows {
+            let names: Vec<&str> = row.recipients.iter().map(|(name, _)| name.as_str()).collect();
+            table.row([
+                row.key.get(..12).unwrap_or(&row.key).to_owned(),
+                show::one(&row.id),
+                show::one(&row.server),
+                row.state.word().to_owned(),
+                show::time(row.at),
+                show::one(&row.who),
+                show::one(&names.join(", ")),
+                show::one(&crate::redistribution::shell::quote(row.argv.iter().map(String::as_str))),
+            ]);
+        }
+        out.table(&table);
+        for row in journal.unknown()? {
+            out.line(format!("unknown: {}", listed::unknown(&row)));
+        }
+    }
+    match &chain {
+        Chain::Whole { rows, head } => {
+            let rows = show::count(u64::try_from(*rows).unwrap_or(0), "row");
+            out.line(format!("the record is whole: {rows}, the last {}", head.get(..12).unwrap_or(head)));
+        }
+        Chain::Broken { row, why } => out.line(format!("THE RECORD IS BROKEN at row {row}: {}", show::one(why))),
+    }
+    Ok(if sound { Exit::Done } else { Exit::Findings })
+}
+
+pub(super) fn sync(globals: &Globals, args: &SyncArgs) -> Result<Exit, Failure> {
+    let Some(journal) = opened(globals)? else {
+        return said(globals, 0, 0, args.dry_run);
+    };
+    if args.dry_run {
+        let waiting = journal.pending_confirmations(usize::MAX)?.len();
+        return said(globals, waiting, 0, true);
+    }
+    let told = tell_center(globals, &journal)?;
+    let left = journal.pending_confirmations(usize::MAX)?.len();
+    said(globals, told, left, false)
+}
+
+fn said(globals: &Globals, told: usize, left: usize, dry_run: bool) -> Result<Exit, Failure> {
+    let mut out = Out::new();
+    if globals.json {
+        let view = serde_json::json!({ "dry_run": dry_run, "told": told, "left": left });
+        out.json("autoticket.redistribute-sync/1", view);
+    } else {
+        let would = if dry_run { "would tell" } else { "told" };
+        out.line(format!("{would} the service center of {}", show::count(told as u64, "delivery").replace("ys", "ies")));
+        if left > 0 {
+            out.line(format!("{left} are left: the state of the service center is not here"));
+        }
+    }
+    Ok(if left > 0 { Exit::Findings } else { Exit::Done })
+}
+
+/// Takes what is delivered out of the failed distributions of this state; what cannot be told is kept for `sync`.
+pub(super) fn tell_center(globals: &Globals, journal: &Journal) -> Result<usize, Failure> {
+    let mut told = 0;
+    loop {
+        let pending = journal.pending_confirmations(STEP)?;
+        if pending.is_empty() {
+            return Ok(told);
+        }
+        let ids: Vec<i64> = pending.iter().map(|confirmation| confirmation.id).collect();
+        if pending.iter().any(|confirmation| !confirmation.records.is_empty()) {
+            let store = match globals.store(Access::Write) {
+                Ok(store) => store,
+                // An intermediate server without a service center of its own: kept.
+                Err(failure)
+                    if failure.error.downcast_ref().is_some_and(|e| matches!(e, Error::NoState { .. })) =>
+                {
+                    return Ok(told);
+                }
+                Err(failure) => return Err(failure),
+            };
+            let now = globals.now()?;
+            let tx = store.begin()?;
+            for confirmation in &pending {
+                let key = confirmation.key.get(..12).unwrap_or(&confirmation.key);
+                for record in &confirmation.records {
+                    let why = format!("redistributed: {key}, confirmed at {}", confirmation.at);
+                    tx.dismiss_failed(record, &why)?;
+                }
+            }
+            let detail = serde_json::json!({ "deliveries": pending.len() });
+            tx.audit(now, &who(), "redistributed", "", &detail)?;
+            tx.commit()?;
+            store.close()?;
+        }
+        journal.told(&ids, &person(), globals.now()?)?;
+        told += ids.len();
+    }
+}

@@ -1,0 +1,340 @@
+//! The approval screen at work: what it asks for is done here.
+//!
+//! In: a survey, the messages of the screen. Out: what was issued. The screen itself draws and returns messages only.
+
+use super::super::world::environment;
+use super::super::{Exit, Failure, Globals};
+use super::Args;
+use super::approve::{Pace, consented, issue_them, open_journal, said};
+use super::surveyed::Survey;
+use crate::redistribution::issue::{Approved, LIST, Verdict};
+use crate::redistribution::model::Token;
+use crate::redistribution::plan::Rebuilt;
+use crate::redistribution::run_command::Stop;
+use crate::service::redistribute::{Event, Progress, Summary};
+use crate::store::journal::JournalRow;
+use crate::tui::terminal::{Terminal, TerminalError};
+use crate::tui::{self, Ending, Message, Model, Running, State, Theme, UnknownCommand};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+/// How long the screen waits for a key before it looks for news.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A command that was edited, and how, in words without secrets.
+type Edited = HashMap<String, (Rebuilt, Vec<String>)>;
+
+/// Shows the plan and does what the operator asks.
+pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<Exit, Failure> {
+    let pace = Pace::of(args)?;
+    let theme = theme();
+    let mut model = Model::new(survey.plan.clone(), survey.unknown.iter().map(unknown).collect(), theme);
+    let mut terminal = Terminal::open(theme).map_err(|error| match error {
+        TerminalError::None(_) => Failure::new(Exit::Usage, error),
+        TerminalError::Io(_) => Failure::new(Exit::Io, error),
+    })?;
+    let mut edited = Edited::new();
+    let mut all = Summary::default();
+    let ended = loop {
+        let mut end = None;
+        for message in terminal.turn(&mut model, PATIENCE) {
+            match message {
+                Message::Edit { id, argv } => match edit(&survey, &model, &id, &argv) {
+                    Ok((built, edits)) => {
+                        edited.insert(id, (built.clone(), edits));
+                        model.rebuilt(built);
+                    }
+                    Err(why) => model.refuse(&id, &why),
+                },
+                Message::Approve(commands) => {
+                    let approved = approved(&survey, &model, &edited, &commands);
+                    end = issue(globals, &survey, &pace, &mut terminal, &mut model, approved, &BTreeSet::new(), &mut all)?;
+                }
+                Message::Reissue(command) => {
+                    let row = survey.unknown.iter().find(|row| row.hash == command.hash);
+                    let found = survey.plan.jobs.iter().find_map(|job| {
+                        let built = job.commands.iter().find(|built| built.hash == command.hash)?;
+                        Some(Approved::of(job, built, Vec::new()))
+                    });
+                    match (row, found) {
+                        (Some(row), Some(approved)) => {
+                            let keys = BTreeSet::from([row.key.clone()]);
+                            end = issue(globals, &survey, &pace, &mut terminal, &mut model, vec![approved], &keys, &mut all)?;
+                        }
+                        _ => model.say("the logs of this period no longer show that command: widen --since"),
+                    }
+                }
+                Message::Quit | Message::HungUp | Message::Terminated(_) => end = Some(message),
+                Message::Reject(_) | Message::Readmit(_) | Message::Stop(_) | Message::Redraw | Message::Suspend => {}
+            }
+            if end.is_some() {
+                break;
+            }
+        }
+        if let Some(end) = end {
+            break end;
+        }
+    };
+    drop(terminal);
+    match ended {
+        Message::Quit => said(globals, &survey, &all, &[]),
+        // Nobody is there to be told.
+        _ => Ok(Exit::Findings),
+    }
+}
+
+fn theme() -> Theme {
+    let set = |name: &str| environment(name).map(|value| value.to_string_lossy().into_owned());
+    let dumb = set("TERM").is_none_or(|term| term == "dumb");
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| set(name)).unwrap_or_default();
+    let locale = locale.to_lowercase();
+    Theme {
+        colour: set("NO_COLOR").is_none() && !dumb,
+        unicode: locale.contains("utf-8") || locale.contains("utf8"),
+    }
+}
+
+fn unknown(row: &JournalRow) -> UnknownCommand {
+    UnknownCommand {
+        id: row.id.clone(),
+        server: row.server.clone(),
+        hash: row.hash.clone(),
+        argv: row.argv.iter().map(|text| Token { text: text.clone(), place: None, secret: false }).collect(),
+        recipients: row.recipients.iter().map(|(name, _)| name.clone()).collect(),
+        since: Some(row.at),
+        operator: Some(row.who.clone()),
+    }
+}
+
+/// The commands as they were shown: by id and hash, from what the screen drew.
+fn approved(survey: &Survey, model: &Model, edited: &Edited, commands: &[tui::Approved]) -> Vec<Approved> {
+    commands
+        .iter()
+        .filter_map(|command| {
+            let (job, _) = survey.job_of(&command.id)?;
+            let shown = model.command(&command.id).filter(|shown| shown.hash == command.hash)?;
+            let edits = edited.get(&command.id).filter(|(built, _)| built.hash == command.hash);
+            Some(Approved::of(job, shown, edits.map(|(_, edits)| edits.clone()).unwrap_or_default()))
+        })
+        .collect()
+}
+
+/// The command with another vector, its hash made anew.
+fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<(Rebuilt, Vec<String>), String> {
+    let shown = model.command(id).ok_or("there is no such command")?;
+    let (_, original) = survey.job_of(id).ok_or("there is no such command")?;
+    if argv.first().is_none_or(|program| program.trim().is_empty()) {
+        return Err("the first element is the program: it cannot be empty".to_owned());
+    }
+    if let Some(at) = argv.iter().position(|text| text.contains('\0')) {
+        return Err(format!("element {} holds a NUL byte, which no argument can", at + 1));
+    }
+    let mut built = Rebuilt { argv: Vec::with_capacity(argv.len()), ..shown.clone() };
+    for text in argv {
+        let known = shown.argv.iter().find(|token| token.text == *text).cloned();
+        built.argv.push(known.unwrap_or_else(|| Token { text: text.clone(), place: None, secret: false }));
+    }
+    if let Some(list) = &mut built.list_file {
+        let named: Vec<usize> = (0..argv.len()).filter(|at| argv[*at].ends_with(LIST)).collect();
+        match named[..] {
+            [at] if at > 0 => list.token = at,
+            _ => return Err(format!("{LIST} stands for the new distribution list: exactly one element ends in it")),
+        }
+    }
+    built.hash = survey.hash(&built);
+    let masked = |tokens: &[Token]| crate::redistribution::shell::shown(tokens);
+    let edits = vec![format!("`{}` → `{}`", masked(&original.argv), masked(&built.argv))];
+    Ok((built, edits))
+}
+
+/// From the thread that issues.
+enum News {
+    Event(Event),
+    Done(Box<Result<Summary, Failure>>),
+}
+
+/// Issues with the screen showing how it goes; gives the message that ends everything, if one came.
+#[expect(clippy::too_many_arguments, reason = "all that a screen at work holds")]
+fn issue(
+    globals: &Globals,
+    survey: &Survey,
+    pace: &Pace,
+    terminal: &mut Terminal,
+    model: &mut Model,
+    approved: Vec<Approved>,
+    again: &BTreeSet<String>,
+    all: &mut Summary,
+) -> Result<Option<Message>, Failure> {
+    let stop = Arc::new(Stop::default());
+    let (to, from) = mpsc::channel();
+    let (may, refused) = {
+        let journal = open_journal(globals)?;
+        let answer = consented(globals, &journal, approved, again)?;
+        journal.close()?;
+        answer
+    };
+    if may.is_empty() {
+        let why = refused.first().map(|left| left.words()).unwrap_or_default();
+        model.say(&why);
+        return Ok(None);
+    }
+    let names: HashMap<String, Vec<String>> = may
+        .iter()
+        .map(|command| (command.id.clone(), command.recipients.iter().map(|(name, _)| name.clone()).collect()))
+        .collect();
+    let (mut ended, mut result) = (None, None);
+    std::thread::scope(|scope| {
+        let (stop_inside, may) = (Arc::clone(&stop), &may);
+        scope.spawn(move || {
+            // A journal of this thread's own: a connection belongs to one.
+            let summary = open_journal(globals).and_then(|journal| {
+                let events = &mut |event: &Event| {
+                    let _ = to.send(News::Event(event.clone()));
+                };
+                let summary = issue_them(globals, &journal, survey, may, pace, &stop_inside, events)?;
+                journal.close()?;
+                Ok(summary)
+            });
+            let _ = to.send(News::Done(Box::new(summary)));
+        });
+        let mut shown = Shown::new(names);
+        while result.is_none() {
+            result = shown.take(&from, model);
+            model.progress(shown.progress.clone());
+            for message in terminal.turn(model, PATIENCE) {
+                match message {
+                    Message::Stop(tui::Stop::Finish) => {
+                        stop.finish();
+                        shown.progress.stopping = Some(tui::Stop::Finish);
+                    }
+                    Message::Stop(tui::Stop::Kill) => {
+                        stop.kill();
+                        shown.progress.stopping = Some(tui::Stop::Kill);
+                    }
+                    // Nobody watches any more: what runs is seen to its end, nothing more is started.
+                    Message::HungUp | Message::Terminated(_) | Message::Quit => {
+                        stop.finish();
+                        ended = Some(message);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let mut ending = shown.ending(&refused.iter().map(|left| left.words()).collect::<Vec<_>>());
+        ending.open = survey.open_jobs().flat_map(|job| &job.commands).count().saturating_sub(shown.progress.total);
+        model.ended(ending);
+    });
+    let summary = match result {
+        Some(result) => (*result)?,
+        None => Summary::default(),
+    };
+    all.confirmed.extend(summary.confirmed);
+    all.failed.extend(summary.failed);
+    all.waiting.extend(summary.waiting);
+    all.refused.extend(summary.refused);
+    all.left.extend(summary.left);
+    all.stopped = summary.stopped.or(all.stopped);
+    Ok(ended)
+}
+
+/// How the issue goes, as the screen shows it.
+struct Shown {
+    progress: tui::Progress,
+    names: HashMap<String, Vec<String>>,
+    begun: Instant,
+    starts: HashMap<String, Instant>,
+    confirmed: usize,
+    not_started: usize,
+}
+
+impl Shown {
+    #[expect(clippy::disallowed_methods, reason = "the screen shows how long it takes")]
+    fn new(names: HashMap<String, Vec<String>>) -> Self {
+        let progress = tui::Progress { total: names.len(), ..tui::Progress::default() };
+        let begun = Instant::now();
+        Self { progress, names, begun, starts: HashMap::new(), confirmed: 0, not_started: 0 }
+    }
+
+    /// Takes in what is new; the result, once there is one.
+    #[expect(clippy::disallowed_methods, reason = "the screen shows how long it takes")]
+    fn take(&mut self, from: &Receiver<News>, model: &mut Model) -> Option<Box<Result<Summary, Failure>>> {
+        let mut result = None;
+        for news in from.try_iter() {
+            match news {
+                News::Event(event) => self.event(event, model),
+                News::Done(done) => {
+                    if let Ok(summary) = &*done {
+                        self.not_started = summary.left.len();
+                    }
+                    result = Some(done);
+                }
+            }
+        }
+        self.progress.elapsed = self.begun.elapsed();
+        for running in &mut self.progress.running {
+            running.since = self.starts.get(&running.id).map(Instant::elapsed).unwrap_or_default();
+        }
+        result
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the screen shows how long it takes")]
+    fn event(&mut self, event: Event, model: &mut Model) {
+        let count = |names: &HashMap<String, Vec<String>>, id: &str| names.get(id).map_or(0, Vec::len);
+        match event {
+            Event::Wave { number, of, commands } => {
+                self.progress.wave = Some(tui::Wave { number, of, recipients: commands });
+            }
+            Event::Started { id, .. } => {
+                self.starts.insert(id.clone(), Instant::now());
+                let recipients = self.names.get(&id).map(|names| names.join(", ")).unwrap_or_default();
+                self.progress.running.push(Running { id, recipients, since: Duration::ZERO });
+            }
+            Event::Refused { id, why } => {
+                let recipients = count(&self.names, &id);
+                self.progress.failed.push(tui::Failure { id, recipients, line: why });
+            }
+            Event::Ended { id, end, verdict, .. } => {
+                self.progress.running.retain(|running| running.id != id);
+                let recipients = count(&self.names, &id);
+                let state = match verdict {
+                    Verdict::Confirmed => {
+                        self.progress.confirmed += 1;
+                        self.confirmed += recipients;
+                        State::Confirmed
+                    }
+                    Verdict::Failed(line) => {
+                        self.progress.failed.push(tui::Failure { id: id.clone(), recipients, line });
+                        State::Failed
+                    }
+                    Verdict::Waits => {
+                        let line = format!("{}: the manager has it", end.words());
+                        self.progress.unknown.push(tui::Failure { id: id.clone(), recipients, line });
+                        State::Unknown
+                    }
+                };
+                model.set_state(&id, state);
+            }
+            Event::Progress(Progress { time_left, .. }) => self.progress.left = time_left,
+        }
+    }
+
+    fn ending(&self, refused: &[String]) -> Ending {
+        let mut next = refused.to_vec();
+        if !self.progress.failed.is_empty() {
+            next.push("what failed is found again at the next start".to_owned());
+        }
+        Ending {
+            confirmed: self.progress.confirmed,
+            recipients_confirmed: self.confirmed,
+            failed: self.progress.failed.clone(),
+            unknown: self.progress.unknown.clone(),
+            not_started: self.not_started,
+            aside: 0,
+            open: 0,
+            elapsed: self.progress.elapsed,
+            next,
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! What there is to redistribute: period, logs, failed distributions and journal brought together into a plan.
+//!
+//! In: what the operator asks for. Out: a [`Survey`]. Nothing is changed by it.
+
+use super::super::world::environment;
+use super::super::{Exit, Failure, Globals, rules_folder, show, times};
+use super::Ask;
+use crate::alert::name;
+use crate::location::{Stated, verify};
+use crate::redistribution::engine::Keep;
+use crate::redistribution::files::Limits;
+use crate::redistribution::gather::{self, Gathered, gather};
+use crate::redistribution::issue::{self, Approved, FOLDERS};
+use crate::redistribution::join::{Record, Success};
+use crate::redistribution::model::{Narrowing, Place, Run};
+use crate::redistribution::plan::{Job, Plan, Rebuilt};
+use crate::redistribution::planning::{self, Selection};
+use crate::redistribution::rebuild::ListText;
+use crate::redistribution::run_command;
+use crate::redistribution::states::State;
+use crate::rules::logs::LogRules;
+use crate::rules::logs::model::LogNarrowing;
+use crate::rules::redistribution::{RedistributionRules, ServerRule};
+use crate::store::journal::{JOURNAL, Journal, JournalRow};
+use crate::store::{Access, Error, FailedFilter, Store};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A distribution list is at most this long.
+const MOST_LIST: u64 = 64 << 20;
+/// How far back is looked where nothing was serviced yet.
+const DAYS: i64 = 7;
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// What was asked, with every default filled in: asked again, it finds the same.
+    pub(super) ask: Ask,
+    pub(super) server: String,
+    /// Since when, in words that say why.
+    pub(super) period: String,
+    pub(super) until: Timestamp,
+    pub(super) plan: Plan,
+    pub(super) rule: ServerRule,
+    pub(super) gathered: Gathered,
+    pub(super) logs: LogRules,
+    /// Commands of which nobody knows what became of them.
+    pub(super) unknown: Vec<JournalRow>,
+    /// Commands whose manager has not said yet how they ended.
+    pub(super) waiting: Vec<JournalRow>,
+}
+
+impl Survey {
+    /// Jobs in which somebody is left that nothing newer went to.
+    pub(super) fn open_jobs(&self) -> impl Iterator<Item = &Job> {
+        self.plan.jobs.iter().filter(|job| is_open(job))
+    }
+
+    /// Nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.open_jobs().next().is_none() && self.unknown.is_empty()
+    }
+
+    /// What an approval of this command binds; for one that was edited, anew.
+    pub(super) fn hash(&self, command: &Rebuilt) -> String {
+        let environment = issued_environment(&self.rule);
+        with_world(&self.rule, &environment, &|_| None, &|_| None, |world| {
+            planning::approval_hash(&self.server, command, world)
+        })
+    }
+
+    pub(super) fn job_of(&self, command: &str) -> Option<(&Job, &Rebuilt)> {
+        self.plan.jobs.iter().find_map(|job| {
+            let command = job.commands.iter().find(|own| own.id == command)?;
+            Some((job, command))
+        })
+    }
+}
+
+pub(super) fn is_open(job: &Job) -> bool {
+    job.folded.is_none() && !job.recipients.failed.is_empty()
+}
+
+/// Name of this machine.
+fn this_machine() -> String {
+    name::normal(&rustix::system::uname().nodename().to_string_lossy())
+}
+
+/// The folder of rules: never the present one, where anybody could have put some.
+fn folder(globals: &Globals) -> Option<PathBuf> {
+    let named = globals.rules.clone().or_else(|| environment("AUTOTICKET_RULES"));
+    named.or_else(|| Some(PathBuf::from("/etc/autoticket")).filter(|folder| folder.is_dir()))
+}
+
+pub(super) fn rules(globals: &Globals) -> Result<(LogRules, RedistributionRules), Failure> {
+    rules_folder::of_redistribution(folder(globals).as_deref())
+}
+
+/// The journal of the state, where one was begun.
+pub(super) fn journal(globals: &Globals) -> Result<Option<Journal>, Failure> {
+    let folder = globals.state_folder();
+    if !folder.join(JOURNAL).exists() {
+        return Ok(None);
+    }
+    Ok(Some(Journal::open(&folder, globals.now()?)?))
+}
+
+pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
+    let now = globals.now()?;
+    let (logs, rules) = rules(globals)?;
+    let store = match globals.store(Access::Read) {
+        Ok(store) => Some(store),
+        // A log named by hand needs no service center.
+        Err(failure) if failure.error.downcast_ref().is_some_and(|e| matches!(e, Error::NoState { .. })) => None,
+        Err(failure) => return Err(failure),
+    };
+    let journal = journal(globals)?;
+    let mut ask = ask.clone();
+    let downtime = match (&ask.ticket, &store) {
+        (Some(number), Some(store)) => Some(downtime(store, number, now)?),
+        (Some(number), None) => {
+            let text = format!("ticket {} is not known here: there is no state", show::one(number));
+            return Err(Failure::say(Exit::Unavailable, text).hint("--since and --until name a period"));
+        }
+        (None, _) => None,
+    };
+    ask.ticket = None;
+    let server = ask.server.clone().or_else(|| downtime.as_ref().and_then(|down| down.server.clone()));
+    let server = server.map_or_else(this_machine, |server| name::normal(&server));
+    let rule = rules.server(|own| name::normal(own) == server).clone();
+    let paths = if ask.log.is_empty() { globbed(&rule.logs)? } else { ask.log.clone() };
+    let (since, period) = since(&ask, downtime.as_ref(), journal.as_ref(), &server, now)?;
+    let until = match &downtime {
+        Some(down) => down.until,
+        None => show::point("--until", ask.until.as_deref(), now)?.unwrap_or(now),
+    };
+    if paths.is_empty() && store.is_none() {
+        return Err(Failure::say(Exit::Unavailable, "there is nothing to look at: no logfile is named, and no state")
+            .hint("redistribute --log PATH reads a log without any configuration")
+            .hint("redistribution.yaml names those of each server (logs:)"));
+    }
+    let asked = gather::Ask {
+        paths: &paths,
+        rules: &logs,
+        format: ask.format.as_deref(),
+        since,
+        // What succeeded later counts, too.
+        until: None,
+        zone: times::zone(),
+        workers: std::thread::available_parallelism().map_or(1, usize::from).min(8),
+        limits: Limits::default(),
+        keep: Keep::Undelivered,
+    };
+    let gathered = gather(&asked).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let records = match &store {
+        Some(store) => records(store, &server, since, until)?,
+        None => Vec::new(),
+    };
+    let selection = Selection {
+        server: server.clone(),
+        since,
+        until: Some(until),
+        package: ask.package.clone(),
+        job: ask.job.clone(),
+        recipient: ask.recipient.clone(),
+        cause: ask.cause.clone(),
+    };
+    let narrowings: HashMap<String, Option<Narrowing>> =
+        logs.rules.iter().map(|rule| (rule.id.clone(), rule.narrowing.as_ref().map(narrowing))).collect();
+    let device = |name: &str| recorded_name(store.as_ref()?, name);
+    let environment = issued_environment(&rule);
+    let narrowing_of = |rule: &str| narrowings.get(rule).cloned().flatten();
+    let planned = |successes: &[Success]| {
+        with_world(&rule, &environment, &narrowing_of, &device, |world| {
+            planning::plan(gathered.runs(), &records, successes, &selection, world)
+        })
+    };
+    let mut plan = planned(&[]);
+    let (mut unknown, mut waiting) = (Vec::new(), Vec::new());
+    if let Some(journal) = &journal {
+        let successes = confirmed(journal, &plan)?;
+        if !successes.is_empty() {
+            plan = planned(&successes);
+        }
+        unknown = journal.unknown()?;
+        waiting = journal.waiting()?;
+    }
+    notes(&mut plan, &gathered, store.is_some());
+    let absolute = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    ask.log = paths.iter().map(absolute).collect();
+    ask.server = Some(server.clone());
+    ask.since = since.map(|at| at.to_string());
+    ask.until = Some(until.to_string());
+    Ok(Survey { ask, server, period, until, plan, rule, gathered, logs, unknown, waiting })
+}
+
+struct Downtime {
+    since: Timestamp,
+    until: Timestamp,
+    server: Option<String>,
+}
+
+/// From a ticket's first alert to its end.
+fn downtime(store: &Store, number: &str, now: Timestamp) -> Result<Downtime, Failure> {
+    let number = crate::ticket::number(number);
+    let Some(row) = store.ticket_numbered(&number)? else {
+        let text = format!("no ticket {} is known", show::one(&number));
+        return Err(Failure::say(Exit::Data, text).hint("autoticket ticket list"));
+    };
+    let crossing = store.alert(row.crossing)?;
+    let server = crossing.and_then(|alert| alert.record.server);
+    Ok(Downtime { since: row.first, until: row.ended.unwrap_or(now), server })
+}
+
+/// Since when, and why then.
+fn since(
+    ask: &Ask,
+    downtime: Option<&Downtime>,
+    journal: Option<&Journal>,
+    server: &str,
+    now: Timestamp,
+) -> Result<(Option<Timestamp>, String), Failure> {
+    if let Some(down) = downtime {
+        return Ok((Some(down.since), format!("since {}, the ticket's first alert", show::time(down.since))));
+    }
+    let servicing = match journal {
+        Some(journal) => journal.last_servicing(server)?,
+        None => None,
+    };
+    match ask.since.as_deref().map(str::trim) {
+        Some("servicing") => match servicing {
+            Some(at) => Ok((Some(at), format!("since {}, the last servicing of {server}", show::time(at)))),
+            None => Err(Failure::say(Exit::Data, format!("{} was never serviced here", show::one(server)))
+                .hint("name a time: --since 7d")),
+        },
+        Some(text) => {
+            let at = times::parse(text, now).map_err(|e| Failure::say(Exit::Usage, format!("--since: {e}")))?;
+            Ok((Some(at), format!("since {}", show::time(at))))
+        }
+        None if !ask.log.is_empty() => Ok((None, "all of the logs named".to_owned())),
+        None => {
+            if let Some(at) = servicing {
+                return Ok((Some(at), format!("since {}, the last servicing of {server}", show::time(at))));
+            }
+            let at = now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(now);
+            Ok((Some(at), format!("since {}, the last {DAYS} days", show::time(at))))
+        }
+    }
+}
+
+/// The logs that rules name; what fits nothing is no mistake, a server may not have written one yet.
+fn globbed(patterns: &[String]) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths = Vec::new();
+    for pattern in patterns {
+        let path = Path::new(pattern);
+        let (Some(folder), Some(leaf)) = (path.parent(), path.file_name().and_then(|leaf| leaf.to_str())) else {
+            continue;
+        };
+        if !crate::rules::glob::is_glob(leaf) {
+            paths.push(path.to_path_buf());
+            continue;
+        }
+        let Some(glob) = crate::rules::glob::matcher(leaf) else {
+            return Err(Failure::say(Exit::Configuration, format!("`{}` is no glob", show::one(pattern))));
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let mut found: Vec<PathBuf> =
+            entries.filter(|e| glob.is_match(e.file_name())).map(|e| e.path()).collect();
+        found.sort();
+        paths.extend(found);
+    }
+    Ok(paths)
+}
+
+fn records(
+    store: &Store,
+    server: &str,
+    since: Option<Timestamp>,
+    until: Timestamp,
+) -> Result<Vec<Record>, Failure> {
+    let filter = FailedFilter { since, until: Some(until), ..FailedFilter::default() };
+    let own = FailedFilter { server: Some(server.to_owned()), ..filter.clone() };
+    let behind = FailedFilter { affected: Some(server.to_owned()), ..filter };
+    let mut rows = BTreeMap::new();
+    for row in store.failed(&own)?.into_iter().chain(store.failed(&behind)?) {
+        rows.insert(row.id.clone(), row);
+    }
+    let record = |row: crate::store::FailedRow| Record {
+        id: row.id,
+        tool: row.tool,
+        server: row.server,
+        job: row.job,
+        recipient: row.recipient,
+        package: row.package,
+        upstream: row.upstream,
+        failure: row.failure,
+        first: row.first,
+        last: row.last,
+    };
+    Ok(rows.into_values().map(record).collect())
+}
+
+/// The name under which location records know a name or address.
+fn recorded_name(store: &Store, name: &str) -> Option<String> {
+    // Without records, or where they cannot be read, names stand for themselves.
+    let reference = store.reference().ok()?;
+    reference.location_list().ok()??;
+    let stated = Stated::named(name);
+    let records = reference.locations_for(&stated.keys()).ok()?;
+    verify(&stated, &records).record().map(|record| record.name.clone())
+}
+
+fn narrowing(rule: &LogNarrowing) -> Narrowing {
+    match rule.clone() {
+        LogNarrowing::Replace { options, separator } => Narrowing::Replace { options, separator },
+        LogNarrowing::Insert { option, also, separator, joined, at } => {
+            Narrowing::Insert { option, also, separator, joined, at }
+        }
+        LogNarrowing::Listfile { options, field } => Narrowing::Listfile { options, field },
+        LogNarrowing::Whole => Narrowing::Whole,
+    }
+}
+
+/// What every command finds in its environment, as far as approval binds it.
+fn issued_environment(rule: &ServerRule) -> Vec<(String, String)> {
+    let own = [("PATH", FOLDERS.join(":")), ("LANG", "C.UTF-8".to_owned())];
+    let passed = rule.environment.iter().filter_map(|name| {
+        let value = environment(name)?;
+        Some((name.clone(), value.to_string_lossy().into_owned()))
+    });
+    own.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(passed).collect()
+}
+
+fn with_world<T>(
+    rule: &ServerRule,
+    environment: &[(String, String)],
+    narrowing: &dyn Fn(&str) -> Option<Narrowing>,
+    device: &dyn Fn(&str) -> Option<String>,
+    act: impl FnOnce(&planning::World<'_>) -> T,
+) -> T {
+    act(&planning::World {
+        narrowing,
+        list: &list,
+        device,
+        program: &|program| {
+            issue::look_up(program, &run_command::runs).map(|path| path.to_string_lossy().into_owned())
+        },
+        against: &against,
+        directory: rule.directory.as_deref(),
+        user: rule.user.as_deref(),
+        environment,
+    })
+}
+
+/// The distribution list of a run as it is now.
+fn list(run: &Run) -> Option<ListText> {
+    let path = run.list.as_deref()?;
+    let gone = Some(ListText { text: None, changed: None });
+    let Ok(meta) = fs::metadata(path) else { return gone };
+    if !meta.is_file() || meta.len() > MOST_LIST {
+        return gone;
+    }
+    let Ok(bytes) = fs::read(path) else { return gone };
+    let text = String::from_utf8(bytes).ok();
+    Some(ListText { text, changed: changed(&meta, run).map(|at| format!("changed on {at}, after the run")) })
+}
+
+/// When a file was last written, where that was after the run began.
+fn changed(meta: &fs::Metadata, run: &Run) -> Option<Timestamp> {
+    let written = Timestamp::try_from(meta.modified().ok()?).ok()?;
+    (written > run.start.or(run.end)?).then_some(written)
+}
+
+/// Packages that are files and changed or vanished since.
+fn against(run: &Run) -> Vec<String> {
+    let files = run.packages.iter().filter(|package| package.starts_with('/'));
+    files
+        .filter_map(|package| match fs::metadata(package) {
+            Err(_) => Some(format!("package {package} is gone")),
+            Ok(meta) => changed(&meta, run).map(|at| format!("package {package} changed on {at}, after the run")),
+        })
+        .collect()
+}
+
+/// What the journal knows to be delivered: a log may not say so.
+fn confirmed(journal: &Journal, plan: &Plan) -> Result<Vec<Success>, Failure> {
+    let mut successes = Vec::new();
+    let place = |key: &str| Place { file: Arc::from(format!("journal {}", &key[..key.len().min(12)])), line: 0 };
+    for job in plan.jobs.iter().filter(|job| is_open(job)) {
+        for command in &job.commands {
+            let approved = Approved::of(job, command, Vec::new());
+            for (recipient, standing) in journal.standing(&approved)? {
+                let Some(standing) = standing.filter(|standing| standing.state == State::Confirmed) else { continue };
+                let packages = job.packages.iter().chain(job.original.iter().filter(|_| job.packages.is_empty()));
+                successes.extend(packages.map(|package| Success {
+                    recipient: recipient.clone(),
+                    package: package.clone(),
+                    at: Some(standing.at),
+                    place: place(&standing.key),
+                }));
+            }
+        }
+    }
+    Ok(successes)
+}
+
+/// What the operator must know of the reading.
+fn notes(plan: &mut Plan, gathered: &Gathered, state: bool) {
+    if !state {
+        plan.notes.push("no state here: failed distributions of the service center were not looked at".to_owned());
+    }
+    for format in gathered.formats.iter().filter(|format| format.rule.is_none()) {
+        plan.notes.push(format!("{}: {}", format.file, format.reason));
+    }
+    for fault in &gathered.report.faults {
+        plan.notes.push(fault.to_string());
+    }
+    if gathered.report.long_lines > 0 {
+        plan.notes.push(format!("{} too long were skipped", show::count(gathered.report.long_lines, "line")));
+    }
+    for (rule, coverage) in gathered.coverage() {
+        if coverage.not_understood() > 0 {
+            let first = coverage.examples.first().map(|(place, text)| format!(", first {place}: {text}"));
+            plan.notes.push(format!(
+                "{} of {} not understood by {rule}{}",
+                coverage.not_understood(),
+                show::count(coverage.lines, "line"),
+                first.unwrap_or_default()
+            ));
+        }
+    }
+}
