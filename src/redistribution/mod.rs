@@ -3,9 +3,17 @@
 //! In: bytes of distribution logfiles, failed distributions, the operator's choice. Out: a plan of commands that
 //! reissue exactly what failed. It knows neither mail nor tickets.
 
+pub mod approval;
+pub mod attempts;
+pub mod comparison;
+pub mod join;
 pub mod model;
+pub mod names;
+pub mod narrow;
 pub mod nodeset;
 pub mod plan;
+pub mod planning;
+pub mod rebuild;
 pub mod shell;
 
 /// How many cases property tests try: `AUTOTICKET_CASES`, else what proptest tries.
