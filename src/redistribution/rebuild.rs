@@ -468,3 +468,6 @@ fn lines_from_log(
     let line = |recipient: &&Recipient| format!("{} {}\n", recipient.name, recipient.parameters.join(" "));
     Ok(failed.iter().map(line).collect())
 }
+
+#[cfg(test)]
+mod tests;
