@@ -5,7 +5,7 @@
 
 use super::engine::{Coverage, Engine, Keep, Runs};
 use super::files::{self, About, Chosen, Limits, Part, Report, Wanted};
-use super::join::join;
+use super::elsewhere::join;
 use super::model::{Place, Run};
 use super::moment::{self, Around};
 use super::reader::{Broken, Reader};

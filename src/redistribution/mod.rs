@@ -3,26 +3,38 @@
 //! In: bytes of distribution logfiles, failed distributions, the operator's choice. Out: a plan of commands that
 //! reissue exactly what failed. It knows neither mail nor tickets.
 
+pub mod approval;
 mod arena;
+pub mod attempts;
 mod command;
-#[cfg(test)]
-mod corpus;
+pub mod comparison;
+mod elsewhere;
 pub mod engine;
-pub mod join;
 pub mod files;
 pub mod gather;
 pub mod issue;
+pub mod join;
 pub mod model;
+pub mod moment;
+pub mod names;
+pub mod narrow;
 pub mod nodeset;
 pub mod plan;
-pub mod shell;
-pub mod moment;
+pub mod planning;
 pub mod reader;
+pub mod rebuild;
 pub mod recognise;
+pub mod run_command;
+pub mod scan;
+pub mod shell;
+pub mod states;
+pub mod waves;
+mod written;
+
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod samples;
-pub mod scan;
-mod written;
 
 /// How many cases property tests try: `AUTOTICKET_CASES`, else what proptest tries.
 #[cfg(test)]
@@ -32,6 +44,3 @@ fn cases() -> proptest::prelude::ProptestConfig {
     let usual = proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() };
     proptest::prelude::ProptestConfig { cases: cases.unwrap_or(usual.cases), ..usual }
 }
-pub mod run_command;
-pub mod states;
-pub mod waves;

@@ -179,3 +179,15 @@ pub enum Narrowing {
     /// One command per recipient, as it stands.
     Whole,
 }
+
+impl Narrowing {
+    /// As written in rules and JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Narrowing::Replace { .. } => "replace",
+            Narrowing::Insert { .. } => "insert",
+            Narrowing::Listfile { .. } => "listfile",
+            Narrowing::Whole => "whole",
+        }
+    }
+}

@@ -37,7 +37,7 @@ pub fn unfold(text: &str) -> Option<Vec<String>> {
 }
 
 /// Cut at commas outside brackets.
-fn pieces(text: &str) -> Option<Vec<&str>> {
+pub(super) fn pieces(text: &str) -> Option<Vec<&str>> {
     let (mut found, mut start, mut inside) = (Vec::new(), 0, false);
     for (at, byte) in text.bytes().enumerate() {
         match byte {
@@ -178,7 +178,7 @@ fn ranges(digits: &[&str]) -> String {
 }
 
 /// A name around the number that is counted: the last one of its first label, of an address the last one.
-fn apart(name: &str) -> (&str, &str, &str) {
+pub(super) fn apart(name: &str) -> (&str, &str, &str) {
     let address = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let label = if address { name.len() } else { name.find('.').unwrap_or(name.len()) };
     let digit = |byte: &u8| byte.is_ascii_digit();

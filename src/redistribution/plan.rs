@@ -4,6 +4,7 @@
 //! was found, shown or issued.
 
 use super::model::{Outcome, Place, Token};
+use super::shell::{MASK, masked};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,8 @@ pub struct Job {
     pub found_in: FoundIn,
     /// The original command string, secrets masked.
     pub original: Option<String>,
-    /// The original vector, secrets flagged.
+    /// The original vector, secrets flagged; in JSON a list of texts, secrets masked.
+    #[serde(with = "texts")]
     pub original_argv: Vec<Token>,
     pub commands: Vec<Rebuilt>,
     /// Why no command could be rebuilt; then `commands` is empty.
@@ -68,6 +70,9 @@ pub struct Recipients {
     pub failed: Vec<FailedRecipient>,
     /// Failed then, succeeded since: name and the line that says so.
     pub recovered: Vec<(String, Place)>,
+    /// Failed then, tried again since with the same or a newer version: name and where; left out of the commands.
+    #[serde(default)]
+    pub folded: Vec<(String, Place)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,7 +118,9 @@ impl Grade {
 pub struct Rebuilt {
     /// `J3.1`.
     pub id: String,
-    /// Secrets hold their text here and are masked by whoever shows or stores it.
+    /// Secrets hold their text here and are masked by whoever shows or stores it; in JSON a list of texts, secrets
+    /// masked, places left out.
+    #[serde(with = "texts")]
     pub argv: Vec<Token>,
     pub recipients: Vec<String>,
     /// `replace`, `insert`, `listfile`, `whole`.
@@ -138,4 +145,20 @@ pub struct ListFile {
     pub token: usize,
     /// The failed recipients' original lines, parameters and all.
     pub content: String,
+}
+
+/// Vectors in JSON: a list of texts. What is masked cannot be read back: `--apply` takes it from the logs.
+mod texts {
+    use super::{MASK, Token, masked};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(argv: &[Token], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(argv.iter().map(masked))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Token>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        let token = |text: String| Token { secret: text == MASK, text, place: None };
+        Ok(texts.into_iter().map(token).collect())
+    }
 }

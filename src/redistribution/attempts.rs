@@ -1,0 +1,126 @@
+//! What was tried since: later successes, and later attempts of the same or another version.
+//!
+//! In: runs, successes found elsewhere. Out: for one recipient of one run, what came after it. It does not know
+//! records, commands or plans.
+
+use super::join::{Computers, Moment, Success, compare_versions, name_and_version};
+use super::model::{Outcome, Place, Run};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// A recipient's number and a package without its version.
+type Key<'a> = (u32, &'a str);
+
+#[derive(Debug)]
+struct Attempt<'a> {
+    version: &'a str,
+    moment: Moment,
+}
+
+/// Failures and successes of each recipient and package.
+pub struct Attempts<'a> {
+    failed: HashMap<Key<'a>, Vec<Attempt<'a>>>,
+    succeeded: HashMap<Key<'a>, Vec<Attempt<'a>>>,
+}
+
+/// What came after one failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    Nothing,
+    /// It succeeded: the line that says so.
+    Recovered(Place),
+    /// It was tried again, with the same or a newer version: where.
+    Again(Place),
+    /// An older version was tried later, or nobody can tell which came later: where.
+    Unclear(Place),
+}
+
+/// What a run distributed: its packages, else its command stands for them.
+fn packages(run: &Run) -> impl Iterator<Item = (&str, &str)> {
+    let command = run.command.as_ref().map(|command| (command.text.as_str(), ""));
+    let command = command.filter(|_| run.packages.is_empty());
+    run.packages.iter().map(|package| name_and_version(package)).chain(command)
+}
+
+/// Whether a run had an effect: `--check` and the like fail nobody.
+pub fn has_effect(run: &Run) -> bool {
+    run.outcome != Outcome::Skipped
+}
+
+impl<'a> Attempts<'a> {
+    /// Failures of these runs; successes only where something failed.
+    pub fn new(runs: &'a [Run], successes: &'a [Success], computers: &Computers) -> Self {
+        let mut found = Self { failed: HashMap::new(), succeeded: HashMap::new() };
+        for undelivered in [true, false] {
+            for run in runs.iter().filter(|run| has_effect(run)) {
+                let moment = Moment::of(run);
+                for recipient in run.recipients.iter().filter(|r| r.outcome.is_undelivered() == undelivered) {
+                    let Some(number) = computers.number(&recipient.name) else { continue };
+                    for (package, version) in packages(run) {
+                        let key = (number, package);
+                        if undelivered {
+                            let attempt = Attempt { version, moment: moment.clone() };
+                            found.failed.entry(key).or_default().push(attempt);
+                        } else if found.failed.contains_key(&key) {
+                            let moment = Moment { at: moment.at, place: recipient.place.clone() };
+                            found.succeeded.entry(key).or_default().push(Attempt { version, moment });
+                        }
+                    }
+                }
+            }
+        }
+        for success in successes {
+            let (package, version) = name_and_version(&success.package);
+            let Some(number) = computers.number(&success.recipient) else { continue };
+            if found.failed.contains_key(&(number, package)) {
+                let moment = Moment { at: success.at, place: success.place.clone() };
+                found.succeeded.entry((number, package)).or_default().push(Attempt { version, moment });
+            }
+        }
+        found
+    }
+
+    /// What came after `run` for one recipient: of all its packages, for it is reissued as a whole.
+    pub fn since(&self, run: &Run, number: u32) -> Since {
+        let moment = Moment::of(run);
+        let mut all = Vec::new();
+        for (package, version) in packages(run) {
+            all.push(self.since_of((number, package), version, &moment));
+        }
+        if let Some(unclear) = all.iter().find(|since| matches!(since, Since::Unclear(_))) {
+            return unclear.clone();
+        }
+        if all.contains(&Since::Nothing) {
+            return Since::Nothing;
+        }
+        // Some packages arrived, the others are tried again elsewhere: that attempt goes on.
+        let again = all.iter().position(|since| matches!(since, Since::Again(_)));
+        if all.is_empty() { Since::Nothing } else { all.swap_remove(again.unwrap_or(0)) }
+    }
+
+    fn since_of(&self, key: Key, version: &str, moment: &Moment) -> Since {
+        let later = |attempts: Option<&'_ Vec<Attempt<'a>>>| -> Vec<(Option<bool>, Ordering, Place)> {
+            let all = attempts.into_iter().flatten();
+            let others = all.filter(|other| other.moment.place != moment.place);
+            others
+                .map(|other| {
+                    let newer = compare_versions(other.version, version);
+                    (other.moment.after(moment), newer, other.moment.place.clone())
+                })
+                .filter(|(after, ..)| *after != Some(false))
+                .collect()
+        };
+        let succeeded = later(self.succeeded.get(&key));
+        let arrived = succeeded.into_iter().find(|(after, newer, _)| *after == Some(true) && newer.is_ge());
+        if let Some((.., place)) = arrived {
+            return Since::Recovered(place);
+        }
+        let mut again = later(self.failed.get(&key));
+        // The last one goes on; those between are folded, too.
+        let sure = again.iter().rposition(|(after, newer, _)| *after == Some(true) && newer.is_ge());
+        if let Some(at) = sure {
+            return Since::Again(again.swap_remove(at).2);
+        }
+        again.pop().map_or(Since::Nothing, |(.., place)| Since::Unclear(place))
+    }
+}

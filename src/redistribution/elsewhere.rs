@@ -1,0 +1,68 @@
+//! Commands out of one log, results out of another.
+//!
+//! In: runs without commands, and runs that are nothing but commands (sudo, cron, shell history). Out: the former with
+//! their commands, where exactly one fits. It does not know files.
+
+use super::model::{Outcome, Recipient, Run};
+use super::written::unfolded;
+use crate::rules::logs::LogRule;
+use crate::rules::logs::model::Join;
+
+/// Gives a run the command that fits it, and says whether one did. A rule without `join` gets none.
+///
+/// A command fits if its program is one of the rule's, it was given inside the window around the run's first line, and
+/// neither user nor server speak against it. Where several fit, the one given last is taken with the doubt that says
+/// so, and is never approved in bulk.
+pub fn join(run: &mut Run, rule: &LogRule, commands: &[Run]) -> bool {
+    let Some(join) = rule.join.as_ref().filter(|_| run.command.is_none()) else { return false };
+    let mut fitting: Vec<&Run> = commands.iter().filter(|given| fits(run, given, join)).collect();
+    fitting.sort_by_key(|given| given.start);
+    let Some(taken) = fitting.last() else { return false };
+    let Some(mut command) = taken.command.clone() else { return false };
+    // The user of a shell history is not written in it.
+    command.user = command.user.or_else(|| taken.command.as_ref().and_then(|command| command.user.clone()));
+    if fitting.len() > 1 {
+        let places: Vec<_> = fitting.iter().map(|given| given.place.to_string()).collect();
+        command.doubts.push(format!("several candidates: {}", places.join(", ")));
+    }
+    if run.server.is_none() {
+        run.server.clone_from(&taken.server);
+    }
+    for name in
+        super::command::values_of(&command.argv, &rule.command.recipients).into_iter().flat_map(unfolded)
+    {
+        if !run.recipients.iter().any(|recipient| recipient.name == name) {
+            let place = command.place.clone();
+            let (cause, parameters) = (None, Vec::new());
+            run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place });
+        }
+    }
+    run.command = Some(command);
+    true
+}
+
+fn fits(run: &Run, given: &Run, join: &Join) -> bool {
+    let Some(command) = &given.command else { return false };
+    let program = command.argv.iter().map(|token| token.text.as_str()).find(|text| !is_wrapper(text));
+    let last = program.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    if !join.programs.iter().any(|own| own == last) {
+        return false;
+    }
+    let in_time = match (run.start, given.start) {
+        (Some(run), Some(given)) => {
+            let later = run.duration_since(given).as_secs();
+            (-join.after..=join.before).contains(&later)
+        }
+        _ => true,
+    };
+    let same = |a: Option<&String>, b: Option<&String>| a.zip(b).is_none_or(|(a, b)| a == b);
+    let ran_as = run.command.as_ref().and_then(|command| command.user.as_ref());
+    in_time && same(run.server.as_ref(), given.server.as_ref()) && same(ran_as, command.user.as_ref())
+}
+
+/// What may stand before a program without being it: a variable's assignment.
+fn is_wrapper(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    })
+}
