@@ -136,6 +136,9 @@ pub fn run(order: &Order, stop: &Stop, started: impl FnOnce(u32)) -> Ended {
         Ok(account) => account,
         Err(refusal) => return Ended { end: End::NotStarted(refusal.to_string()), ..ended },
     };
+    if stop.kills() {
+        return Ended { end: End::NotStarted("issuing was stopped before".to_owned()), ..ended };
+    }
     let mut argv = order.start.argv.clone();
     if let Some((token, content)) = &order.start.list {
         match write_list(order, content, account.as_ref()) {

@@ -4,6 +4,9 @@
 //! It does not know how a command was rebuilt or what a screen looks like. `intent` is on disk before a command
 //! starts; one that fails stops no other, unless the limit of errors is exceeded; what is not issued stays approved.
 
+#[cfg(test)]
+mod tests;
+
 use crate::redistribution::issue::{self, Approved, End, Verdict, judge};
 use crate::redistribution::run_command::{self, Ended, GRACE, Order, Stop};
 use crate::redistribution::waves::{MaxErrors, Wave, schedule};

@@ -164,7 +164,11 @@ impl Journal {
                 return Err(Error::ForeignInstall { path, found: own, expected: id });
             }
             Some(_) => {}
-            None => spool::write_durably(&id_path, format!("{own}\n").as_bytes(), 0o600)?,
+            // Under the lock: another process may be about to write it.
+            None => journal.at_once(|_| match id_path.exists() {
+                true => Ok(()),
+                false => spool::write_durably(&id_path, format!("{own}\n").as_bytes(), 0o600),
+            })?,
         }
         if journal.has_abandoned()? {
             journal.at_once(|db| abandon(db, now))?;
