@@ -220,7 +220,7 @@ fn resolve(
 }
 
 /// Absolute paths stand for themselves, bare names for the first program of the fixed folders.
-fn look_up(program: &str, runs: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+pub fn look_up(program: &str, runs: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     if program.starts_with('/') {
         return Some(PathBuf::from(program));
     }

@@ -46,7 +46,6 @@ pub(super) struct Survey {
     pub(super) plan: Plan,
     pub(super) rule: ServerRule,
     pub(super) gathered: Gathered,
-    pub(super) logs: LogRules,
     /// Commands of which nobody knows what became of them.
     pub(super) unknown: Vec<JournalRow>,
     /// Commands whose manager has not said yet how they ended.
@@ -194,7 +193,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
-    Ok(Survey { ask, server, period, until, plan, rule, gathered, logs, unknown, waiting })
+    Ok(Survey { ask, server, period, until, plan, rule, gathered, unknown, waiting })
 }
 
 struct Downtime {
@@ -205,7 +204,7 @@ struct Downtime {
 
 /// From a ticket's first alert to its end.
 fn downtime(store: &Store, number: &str, now: Timestamp) -> Result<Downtime, Failure> {
-    let number = crate::ticket::number(number);
+    let number = super::super::ticket::number(number);
     let Some(row) = store.ticket_numbered(&number)? else {
         let text = format!("no ticket {} is known", show::one(&number));
         return Err(Failure::say(Exit::Data, text).hint("autoticket ticket list"));

@@ -8,7 +8,7 @@ use super::super::{Doing, Error};
 use super::process::Process;
 use super::{Journal, Kept, Person, chain};
 use crate::alert::name::normal;
-use crate::redistribution::issue::End;
+use crate::redistribution::issue::{Approved, End};
 use crate::redistribution::states::State;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -44,6 +44,15 @@ pub struct JournalRow {
     pub list: Option<PathBuf>,
     /// The attempt that a person let follow it.
     pub follower: Option<String>,
+}
+
+/// Where one recipient stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Of the attempt that took it last.
+    pub key: String,
+    pub state: State,
+    pub at: Timestamp,
 }
 
 /// What the service center has not been told yet.
@@ -242,6 +251,22 @@ impl Journal {
                     (kept.argv, kept.directory, kept.user, kept.edits);
                 row.end = ended.map(|text| from_json("end", &text)).transpose()?;
                 Ok(row)
+            })
+            .collect()
+    }
+
+    /// Where each recipient of a command stands, by whichever attempt took it last.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub fn standing(&self, command: &Approved) -> Result<Vec<(String, Option<Standing>)>, Error> {
+        let job = super::job_of(command);
+        let recipients = command.recipients.iter();
+        recipients
+            .map(|(name, _)| {
+                let taken = taken_by(&self.connection, &job, &normal(name))?;
+                let standing = taken.map(|taken| Standing { key: taken.key, state: taken.state, at: time(taken.at) });
+                Ok((name.clone(), standing))
             })
             .collect()
     }
