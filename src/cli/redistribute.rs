@@ -168,7 +168,11 @@ fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result
         out.json("autoticket.redistribute-plan/1", view);
     } else {
         let would = if args.dry_run { "would write" } else { "wrote" };
-        out.line(format!("{would} {} to {}", show::count(jobs, "job"), show::one(&path.display().to_string())));
+        out.line(format!(
+            "{would} {} to {}",
+            show::count(jobs, "job"),
+            show::one(&path.display().to_string())
+        ));
         out.line(format!("issue it with: redistribute --apply {}", show::one(&path.display().to_string())));
     }
     Ok(Exit::Done)

@@ -5,8 +5,8 @@
 //! read again.
 
 use super::{Exit, Failure};
-use crate::rules::model::TransportRule;
 use crate::rules::logs::LogRules;
+use crate::rules::model::TransportRule;
 use crate::rules::redistribution::RedistributionRules;
 use crate::rules::{self, Mistake, RuleSet, Source};
 use std::ffi::OsStr;
@@ -199,7 +199,8 @@ fn stamp(folder: Option<&Path>, files: &[File]) -> Vec<u8> {
 /// As [`load`].
 pub fn of_redistribution(folder: Option<&Path>) -> Result<(LogRules, RedistributionRules), Failure> {
     let own = texts(list(folder, &["", "logs"], &[rules::redistribution::FILE])?)?;
-    let (logs, issuing): (Vec<_>, Vec<_>) = own.into_iter().partition(|source| source.file.starts_with("logs/"));
+    let (logs, issuing): (Vec<_>, Vec<_>) =
+        own.into_iter().partition(|source| source.file.starts_with("logs/"));
     let mut sources = rules::logs::embedded();
     sources.extend(logs);
     let logs = rules::logs::compile(&sources).map_err(|mistakes| mistaken(&mistakes))?;

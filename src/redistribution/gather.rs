@@ -3,9 +3,9 @@
 //! In: paths, logfile rules, a period. Out: runs, commands to join them with, and what the operator must know of the
 //! reading. Files are opened by [`super::files`]; commands are not rebuilt here.
 
+use super::elsewhere::join;
 use super::engine::{Coverage, Engine, Keep, Runs};
 use super::files::{self, About, Chosen, Limits, Part, Report, Wanted};
-use super::elsewhere::join;
 use super::model::{Place, Run};
 use super::moment::{self, Around};
 use super::reader::{Broken, Reader};
@@ -208,8 +208,7 @@ impl Gathered {
                     let engine = std::sync::Mutex::new(&mut engine);
                     let done = files::scan(file, 1, &ask.limits, |segment| {
                         segment.blocks(|block| {
-                            let mut engine =
-                                engine.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                            let mut engine = engine.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                             engine.block(block.bytes, 1 + block.lines_before);
                         });
                     });

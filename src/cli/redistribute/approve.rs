@@ -52,9 +52,12 @@ impl Left {
     }
 }
 
+/// A command with its job.
+type Chosen<'s> = (&'s Job, &'s Rebuilt);
+
 /// The commands that `wanted` names, and those that it cannot mean.
-fn chosen<'s>(survey: &'s Survey, wanted: &[String]) -> Result<(Vec<(&'s Job, &'s Rebuilt)>, Vec<Left>), Failure> {
-    let (mut chosen, mut left): (Vec<(&Job, &Rebuilt)>, Vec<Left>) = (Vec::new(), Vec::new());
+fn chosen<'s>(survey: &'s Survey, wanted: &[String]) -> Result<(Vec<Chosen<'s>>, Vec<Left>), Failure> {
+    let (mut chosen, mut left) = (Vec::new(), Vec::new());
     let all = wanted.iter().any(|word| word.eq_ignore_ascii_case("all"));
     for word in wanted.iter().filter(|word| !word.eq_ignore_ascii_case("all")) {
         let known = |job: &Job| job.id == *word || job.commands.iter().any(|command| command.id == *word);
@@ -123,6 +126,7 @@ pub(super) fn without_a_screen(
         }
     };
     let summary = issue_them(globals, &journal, survey, &approved, &pace, &stop, &mut events)?;
+    serviced(globals, &journal, survey, &summary)?;
     said(globals, survey, &summary, &left)
 }
 
@@ -144,7 +148,7 @@ pub(super) fn consented(
     Ok((may, left))
 }
 
-/// Issues, remembers that the server was serviced, and has delivered ones cleaned.
+/// Issues, and has what is delivered taken out of the failed distributions.
 pub(super) fn issue_them(
     globals: &Globals,
     journal: &Journal,
@@ -179,9 +183,24 @@ pub(super) fn issue_them(
             events,
         },
     )?;
-    journal.keep_servicing(&survey.server, survey.until, &who, clock())?;
     tell_center(globals, journal)?;
     Ok(summary)
+}
+
+/// Remembers that the server was serviced up to now, where nothing of it is left: the next look begins there.
+pub(super) fn serviced(
+    globals: &Globals,
+    journal: &Journal,
+    survey: &Survey,
+    summary: &Summary,
+) -> Result<(), Failure> {
+    let left = survey.open_jobs().any(|job| {
+        job.commands.is_empty() || job.commands.iter().any(|command| !summary.confirmed.contains(&command.id))
+    });
+    if !left && survey.is_whole() && survey.unknown.is_empty() && survey.waiting.is_empty() {
+        journal.keep_servicing(&survey.server, survey.until, &person(), globals.now()?)?;
+    }
+    Ok(())
 }
 
 /// The journal of the state. Where `--state` names an empty folder by hand, it is begun there.
@@ -189,7 +208,8 @@ pub(super) fn open_journal(globals: &Globals) -> Result<Journal, Failure> {
     let folder = globals.state_folder();
     if !folder.is_dir() {
         if globals.state.is_none() {
-            let text = format!("what is issued is written down in the state, and {} is not there", folder.display());
+            let text =
+                format!("what is issued is written down in the state, and {} is not there", folder.display());
             return Err(Failure::say(Exit::Unavailable, text)
                 .hint("autoticket init makes it; or name an empty folder: --state DIR"));
         }
@@ -221,7 +241,7 @@ fn again(survey: &Survey, named: &[String]) -> Result<BTreeSet<String>, Failure>
     Ok(keys)
 }
 
-fn would(globals: &Globals, chosen: &[(&Job, &Rebuilt)], left: &[Left]) -> Result<Exit, Failure> {
+fn would(globals: &Globals, chosen: &[Chosen<'_>], left: &[Left]) -> Result<Exit, Failure> {
     let mut out = Out::new();
     if globals.json {
         let commands: Vec<&Rebuilt> = chosen.iter().map(|(_, command)| *command).collect();
@@ -259,7 +279,12 @@ fn follow(event: &Event) {
     }
 }
 
-pub(super) fn said(globals: &Globals, survey: &Survey, summary: &Summary, left: &[Left]) -> Result<Exit, Failure> {
+pub(super) fn said(
+    globals: &Globals,
+    survey: &Survey,
+    summary: &Summary,
+    left: &[Left],
+) -> Result<Exit, Failure> {
     let mut out = Out::new();
     let whole = summary.failed.is_empty()
         && summary.refused.is_empty()
@@ -270,7 +295,9 @@ pub(super) fn said(globals: &Globals, survey: &Survey, summary: &Summary, left: 
         let stopped = match summary.stopped {
             None => serde_json::Value::Null,
             Some(Stopped::Asked) => "asked".into(),
-            Some(Stopped::Errors { failed, begun }) => serde_json::json!({ "failed": failed, "begun": begun }),
+            Some(Stopped::Errors { failed, begun }) => {
+                serde_json::json!({ "failed": failed, "begun": begun })
+            }
         };
         out.json(
             "autoticket.redistribute-issued/1",

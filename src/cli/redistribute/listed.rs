@@ -134,7 +134,8 @@ fn rows(table: &mut Table, job: &Job) {
             };
             let doubts: Vec<&str> = command.doubts.iter().chain(&job.blocked).map(String::as_str).collect();
             let line = show::one(&shell::shown(&command.argv));
-            let line = if doubts.is_empty() { line } else { format!("{line}  [{}]", show::one(&doubts.join("; "))) };
+            let line =
+                if doubts.is_empty() { line } else { format!("{line}  [{}]", show::one(&doubts.join("; "))) };
             let names = command.recipients.iter().map(|name| show::one(name)).collect::<Vec<_>>().join(", ");
             table.row([command.id.clone(), packages.clone(), names, grade, line]);
         }

@@ -49,8 +49,8 @@ pub(super) fn person() -> Person {
 /// The first signal lets running commands finish, the second ends them.
 pub(super) fn stop_on_signals(stop: &Arc<Stop>) -> Result<(), Failure> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals =
-        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| Failure::new(Exit::Io, e))?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|e| Failure::new(Exit::Io, e))?;
     let stop = Arc::clone(stop);
     std::thread::spawn(move || {
         for _ in signals.forever() {
@@ -119,7 +119,9 @@ pub(super) fn journal(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
             let rows = show::count(u64::try_from(*rows).unwrap_or(0), "row");
             out.line(format!("the record is whole: {rows}, the last {}", head.get(..12).unwrap_or(head)));
         }
-        Chain::Broken { row, why } => out.line(format!("THE RECORD IS BROKEN at row {row}: {}", show::one(why))),
+        Chain::Broken { row, why } => {
+            out.line(format!("THE RECORD IS BROKEN at row {row}: {}", show::one(why)))
+        }
     }
     Ok(if sound { Exit::Done } else { Exit::Findings })
 }
@@ -144,7 +146,10 @@ fn said(globals: &Globals, told: usize, left: usize, dry_run: bool) -> Result<Ex
         out.json("autoticket.redistribute-sync/1", view);
     } else {
         let would = if dry_run { "would tell" } else { "told" };
-        out.line(format!("{would} the service center of {}", show::count(told as u64, "delivery").replace("ys", "ies")));
+        out.line(format!(
+            "{would} the service center of {}",
+            show::count(told as u64, "delivery").replace("ys", "ies")
+        ));
         if left > 0 {
             out.line(format!("{left} are left: the state of the service center is not here"));
         }

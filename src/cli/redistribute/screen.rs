@@ -5,7 +5,7 @@
 use super::super::world::environment;
 use super::super::{Exit, Failure, Globals};
 use super::Args;
-use super::approve::{Pace, consented, issue_them, open_journal, said};
+use super::approve::{Pace, consented, issue_them, open_journal, said, serviced};
 use super::surveyed::Survey;
 use crate::redistribution::issue::{Approved, LIST, Verdict};
 use crate::redistribution::model::Token;
@@ -50,7 +50,16 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
                 },
                 Message::Approve(commands) => {
                     let approved = approved(&survey, &model, &edited, &commands);
-                    end = issue(globals, &survey, &pace, &mut terminal, &mut model, approved, &BTreeSet::new(), &mut all)?;
+                    end = issue(
+                        globals,
+                        &survey,
+                        &pace,
+                        &mut terminal,
+                        &mut model,
+                        approved,
+                        &BTreeSet::new(),
+                        &mut all,
+                    )?;
                 }
                 Message::Reissue(command) => {
                     let row = survey.unknown.iter().find(|row| row.hash == command.hash);
@@ -61,13 +70,26 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
                     match (row, found) {
                         (Some(row), Some(approved)) => {
                             let keys = BTreeSet::from([row.key.clone()]);
-                            end = issue(globals, &survey, &pace, &mut terminal, &mut model, vec![approved], &keys, &mut all)?;
+                            end = issue(
+                                globals,
+                                &survey,
+                                &pace,
+                                &mut terminal,
+                                &mut model,
+                                vec![approved],
+                                &keys,
+                                &mut all,
+                            )?;
                         }
                         _ => model.say("the logs of this period no longer show that command: widen --since"),
                     }
                 }
                 Message::Quit | Message::HungUp | Message::Terminated(_) => end = Some(message),
-                Message::Reject(_) | Message::Readmit(_) | Message::Stop(_) | Message::Redraw | Message::Suspend => {}
+                Message::Reject(_)
+                | Message::Readmit(_)
+                | Message::Stop(_)
+                | Message::Redraw
+                | Message::Suspend => {}
             }
             if end.is_some() {
                 break;
@@ -79,7 +101,12 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
     };
     drop(terminal);
     match ended {
-        Message::Quit => said(globals, &survey, &all, &[]),
+        Message::Quit => {
+            if !all.confirmed.is_empty() {
+                serviced(globals, &open_journal(globals)?, &survey, &all)?;
+            }
+            said(globals, &survey, &all, &[])
+        }
         // Nobody is there to be told.
         _ => Ok(Exit::Findings),
     }
@@ -140,7 +167,11 @@ fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<(Re
         let named: Vec<usize> = (0..argv.len()).filter(|at| argv[*at].ends_with(LIST)).collect();
         match named[..] {
             [at] if at > 0 => list.token = at,
-            _ => return Err(format!("{LIST} stands for the new distribution list: exactly one element ends in it")),
+            _ => {
+                return Err(format!(
+                    "{LIST} stands for the new distribution list: exactly one element ends in it"
+                ));
+            }
         }
     }
     built.hash = survey.hash(&built);
@@ -182,7 +213,9 @@ fn issue(
     }
     let names: HashMap<String, Vec<String>> = may
         .iter()
-        .map(|command| (command.id.clone(), command.recipients.iter().map(|(name, _)| name.clone()).collect()))
+        .map(|command| {
+            (command.id.clone(), command.recipients.iter().map(|(name, _)| name.clone()).collect())
+        })
         .collect();
     let (mut ended, mut result) = (None, None);
     std::thread::scope(|scope| {
@@ -223,7 +256,8 @@ fn issue(
             }
         }
         let mut ending = shown.ending(&refused.iter().map(|left| left.words()).collect::<Vec<_>>());
-        ending.open = survey.open_jobs().flat_map(|job| &job.commands).count().saturating_sub(shown.progress.total);
+        ending.open =
+            survey.open_jobs().flat_map(|job| &job.commands).count().saturating_sub(shown.progress.total);
         model.ended(ending);
     });
     let summary = match result {
@@ -258,7 +292,6 @@ impl Shown {
     }
 
     /// Takes in what is new; the result, once there is one.
-    #[expect(clippy::disallowed_methods, reason = "the screen shows how long it takes")]
     fn take(&mut self, from: &Receiver<News>, model: &mut Model) -> Option<Box<Result<Summary, Failure>>> {
         let mut result = None;
         for news in from.try_iter() {

@@ -45,6 +45,7 @@ pub(super) struct Survey {
     pub(super) until: Timestamp,
     pub(super) plan: Plan,
     pub(super) rule: ServerRule,
+    whole: bool,
     pub(super) gathered: Gathered,
     /// Commands of which nobody knows what became of them.
     pub(super) unknown: Vec<JournalRow>,
@@ -61,6 +62,11 @@ impl Survey {
     /// Nothing is left to do.
     pub(super) fn is_done(&self) -> bool {
         self.open_jobs().next().is_none() && self.unknown.is_empty()
+    }
+
+    /// All of the server was looked at, up to the present: no part of it, no log named by hand.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// What an approval of this command binds; for one that was edited, anew.
@@ -113,10 +119,14 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     let store = match globals.store(Access::Read) {
         Ok(store) => Some(store),
         // A log named by hand needs no service center.
-        Err(failure) if failure.error.downcast_ref().is_some_and(|e| matches!(e, Error::NoState { .. })) => None,
+        Err(failure) if failure.error.downcast_ref().is_some_and(|e| matches!(e, Error::NoState { .. })) => {
+            None
+        }
         Err(failure) => return Err(failure),
     };
     let journal = journal(globals)?;
+    let parts = [&ask.package, &ask.job, &ask.recipient, &ask.cause, &ask.ticket, &ask.until];
+    let whole = parts.iter().all(|part| part.is_none()) && ask.log.is_empty();
     let mut ask = ask.clone();
     let downtime = match (&ask.ticket, &store) {
         (Some(number), Some(store)) => Some(downtime(store, number, now)?),
@@ -137,9 +147,12 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         None => show::point("--until", ask.until.as_deref(), now)?.unwrap_or(now),
     };
     if paths.is_empty() && store.is_none() {
-        return Err(Failure::say(Exit::Unavailable, "there is nothing to look at: no logfile is named, and no state")
-            .hint("redistribute --log PATH reads a log without any configuration")
-            .hint("redistribution.yaml names those of each server (logs:)"));
+        return Err(Failure::say(
+            Exit::Unavailable,
+            "there is nothing to look at: no logfile is named, and no state",
+        )
+        .hint("redistribute --log PATH reads a log without any configuration")
+        .hint("redistribution.yaml names those of each server (logs:)"));
     }
     let asked = gather::Ask {
         paths: &paths,
@@ -193,7 +206,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
-    Ok(Survey { ask, server, period, until, plan, rule, gathered, unknown, waiting })
+    Ok(Survey { ask, server, period, until, plan, rule, whole, gathered, unknown, waiting })
 }
 
 struct Downtime {
@@ -236,7 +249,8 @@ fn since(
                 .hint("name a time: --since 7d")),
         },
         Some(text) => {
-            let at = times::parse(text, now).map_err(|e| Failure::say(Exit::Usage, format!("--since: {e}")))?;
+            let at =
+                times::parse(text, now).map_err(|e| Failure::say(Exit::Usage, format!("--since: {e}")))?;
             Ok((Some(at), format!("since {}", show::time(at))))
         }
         None if !ask.log.is_empty() => Ok((None, "all of the logs named".to_owned())),
@@ -255,7 +269,8 @@ fn globbed(patterns: &[String]) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
     for pattern in patterns {
         let path = Path::new(pattern);
-        let (Some(folder), Some(leaf)) = (path.parent(), path.file_name().and_then(|leaf| leaf.to_str())) else {
+        let (Some(folder), Some(leaf)) = (path.parent(), path.file_name().and_then(|leaf| leaf.to_str()))
+        else {
             continue;
         };
         if !crate::rules::glob::is_glob(leaf) {
@@ -379,7 +394,9 @@ fn against(run: &Run) -> Vec<String> {
     files
         .filter_map(|package| match fs::metadata(package) {
             Err(_) => Some(format!("package {package} is gone")),
-            Ok(meta) => changed(&meta, run).map(|at| format!("package {package} changed on {at}, after the run")),
+            Ok(meta) => {
+                changed(&meta, run).map(|at| format!("package {package} changed on {at}, after the run"))
+            }
         })
         .collect()
 }
@@ -387,13 +404,17 @@ fn against(run: &Run) -> Vec<String> {
 /// What the journal knows to be delivered: a log may not say so.
 fn confirmed(journal: &Journal, plan: &Plan) -> Result<Vec<Success>, Failure> {
     let mut successes = Vec::new();
-    let place = |key: &str| Place { file: Arc::from(format!("journal {}", &key[..key.len().min(12)])), line: 0 };
+    let place =
+        |key: &str| Place { file: Arc::from(format!("journal {}", &key[..key.len().min(12)])), line: 0 };
     for job in plan.jobs.iter().filter(|job| is_open(job)) {
         for command in &job.commands {
             let approved = Approved::of(job, command, Vec::new());
             for (recipient, standing) in journal.standing(&approved)? {
-                let Some(standing) = standing.filter(|standing| standing.state == State::Confirmed) else { continue };
-                let packages = job.packages.iter().chain(job.original.iter().filter(|_| job.packages.is_empty()));
+                let Some(standing) = standing.filter(|standing| standing.state == State::Confirmed) else {
+                    continue;
+                };
+                let packages =
+                    job.packages.iter().chain(job.original.iter().filter(|_| job.packages.is_empty()));
                 successes.extend(packages.map(|package| Success {
                     recipient: recipient.clone(),
                     package: package.clone(),
@@ -409,7 +430,8 @@ fn confirmed(journal: &Journal, plan: &Plan) -> Result<Vec<Success>, Failure> {
 /// What the operator must know of the reading.
 fn notes(plan: &mut Plan, gathered: &Gathered, state: bool) {
     if !state {
-        plan.notes.push("no state here: failed distributions of the service center were not looked at".to_owned());
+        plan.notes
+            .push("no state here: failed distributions of the service center were not looked at".to_owned());
     }
     for format in gathered.formats.iter().filter(|format| format.rule.is_none()) {
         plan.notes.push(format!("{}: {}", format.file, format.reason));

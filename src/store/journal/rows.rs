@@ -265,7 +265,8 @@ impl Journal {
         recipients
             .map(|(name, _)| {
                 let taken = taken_by(&self.connection, &job, &normal(name))?;
-                let standing = taken.map(|taken| Standing { key: taken.key, state: taken.state, at: time(taken.at) });
+                let standing =
+                    taken.map(|taken| Standing { key: taken.key, state: taken.state, at: time(taken.at) });
                 Ok((name.clone(), standing))
             })
             .collect()

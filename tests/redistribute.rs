@@ -1,0 +1,183 @@
+//! `redistribute` on the command line: from a log to commands that a manager gets, and to nothing left.
+
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "each test takes what it needs of a site")]
+mod site;
+
+use site::Site;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+/// A server whose manager writes down each call: its arguments, and the distribution list that it got.
+struct Server {
+    site: Site,
+}
+
+impl Server {
+    fn new() -> Self {
+        let site = Site::bare();
+        let manager = site.file(
+            "swdist",
+            "#!/bin/sh\n[ -n \"$AUTOTICKET_IDEMPOTENCY_KEY\" ] || exit 9\ncase \"$*\" in *broken*) exit 3;; esac\n\
+             printf '%s|' \"$@\" | sed 's#[^|]*/lists/[0-9a-f]*[.]list#LIST#' >> calls; echo >> calls\n\
+             while [ $# -gt 0 ]; do case \"$1\" in -l) cat \"$2\" >> calls;; esac; shift; done\n",
+        );
+        fs::set_permissions(&manager, fs::Permissions::from_mode(0o755)).expect("a mode");
+        let server = Self { site };
+        server.allow(&manager.display().to_string());
+        server.site.file("J1.lst", "# fleet\nnode1 prio=1\nnode2 prio=2\nnode3 prio=3\n");
+        server.site.dated("J1.lst", 1_770_000_000);
+        server.log(&server.start("J1", "jre-1.3.1"), &[("J1", "node2", "FAILED type=disk no space left")]);
+        server
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.site.folder.path().join(name).display().to_string()
+    }
+
+    fn allow(&self, program: &str) {
+        let text = format!("servers:\n  default:\n    allow: [{program}]\n");
+        self.site.file("own/redistribution.yaml", &text);
+    }
+
+    fn start(&self, job: &str, package: &str) -> String {
+        format!(
+            "START job={job} cmd=\"{} -p '{package}' -l {} -P prio=3\" dir={}",
+            self.path("swdist"),
+            self.path("J1.lst"),
+            self.path("")
+        )
+    }
+
+    fn log(&self, start: &str, lines: &[(&str, &str, &str)]) {
+        let mut text = format!("2026-03-01T00:00:01Z is1 dm[7]: {start}\n");
+        for (job, target, rest) in lines {
+            text += &format!("2026-03-01T00:00:03Z is1 dm[8]: job={job} target={target} state={rest}\n");
+        }
+        text += "2026-03-01T00:00:05Z is1 dm[7]: END job=J1 rc=1\n";
+        let path = self.site.folder.path().join("dist.log");
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        self.site.file("dist.log", &(before + &text));
+    }
+
+    fn run(&self, words: &[&str]) -> site::Gave {
+        let (log, state, rules) = (self.path("dist.log"), self.path("journal"), self.path("own"));
+        let own = ["redistribute", "--log", &log, "--server", "is1", "--state", &state, "--rules", &rules];
+        self.site.run(&[&own[..], words].concat())
+    }
+
+    fn calls(&self) -> String {
+        fs::read_to_string(self.path("calls")).unwrap_or_default()
+    }
+}
+
+#[test]
+fn exactly_the_recipient_that_failed_is_reissued_with_its_parameters_and_a_second_run_does_nothing() {
+    let server = Server::new();
+    let listed = server.run(&["--list"]);
+    assert_eq!(listed.exit, 1, "{}{}", listed.out, listed.err);
+    assert!(listed.out.contains("disk: 1 job, 1 recipient\n"), "{}", listed.out);
+    assert!(listed.out.contains("J1.1  jre-1.3.1  node2       exact  "), "{}", listed.out);
+    let issued = server.run(&["--approve", "all"]);
+    assert_eq!(issued.exit, 0, "{}{}", issued.out, issued.err);
+    assert_eq!(issued.out, "1 confirmed, 0 failed, 0 waiting for the manager, 0 not issued\n");
+    let once = "-p|jre-1.3.1|-l|LIST|-P|prio=3|\nnode2 prio=2\n";
+    assert_eq!(server.calls(), once);
+    let again = server.run(&["--approve", "all"]);
+    assert_eq!((again.exit, server.calls().as_str()), (0, once), "{}{}", again.out, again.err);
+    let listed = server.run(&["--list"]);
+    assert_eq!(listed.exit, 0, "{}", listed.out);
+    assert!(listed.out.contains("0 jobs, 0 recipients left\n"), "{}", listed.out);
+    let journal = server.site.run(&["redistribute", "journal", "--state", &server.path("journal")]);
+    assert!(
+        journal.out.contains("confirmed") && journal.out.contains("the record is whole: "),
+        "{}",
+        journal.out
+    );
+}
+
+#[test]
+fn a_program_that_is_not_allowed_is_refused_with_the_line_to_add() {
+    let server = Server::new();
+    server.allow("/bin/true");
+    let refused = server.run(&["--approve", "all"]);
+    assert_eq!((refused.exit, server.calls().as_str()), (1, ""), "{}", refused.out);
+    let told = format!(
+        "may not be started on is1: add it to redistribution.yaml\nservers:\n  is1:\n    allow: [/bin/true, {}]",
+        server.path("swdist")
+    );
+    assert!(refused.out.contains(&told), "{}", refused.out);
+}
+
+#[test]
+fn a_plan_is_applied_as_it_was_reviewed_and_refused_where_it_was_edited_or_the_log_went_on() {
+    let server = Server::new();
+    let (plan, edited) = (server.path("plan.json"), server.path("edited.json"));
+    assert_eq!(server.run(&["--plan", &plan]).exit, 0);
+    let again = server.run(&["--plan", &plan]);
+    assert_eq!(again.exit, 74, "never over another file: {}", again.err);
+    let apply = |file: &str| {
+        let (state, rules) = (server.path("journal"), server.path("own"));
+        server.site.run(&["redistribute", "--apply", file, "--state", &state, "--rules", &rules])
+    };
+    let text = fs::read_to_string(&plan).expect("the plan");
+    server.site.file("edited.json", &text.replace("\"prio=3\"", "\"prio=9\""));
+    let refused = apply(&edited);
+    assert_eq!((refused.exit, server.calls().as_str()), (65, ""), "{}", refused.err);
+    assert!(refused.err.contains("the plan says \"prio=9\", the logs say \"prio=3\""), "{}", refused.err);
+    let applied = apply(&plan);
+    assert_eq!(applied.exit, 0, "{}{}", applied.out, applied.err);
+    assert_eq!(server.calls(), "-p|jre-1.3.1|-l|LIST|-P|prio=3|\nnode2 prio=2\n");
+    let twice = apply(&plan);
+    assert_eq!(twice.exit, 65, "what was issued is no longer in the logs' plan: {}", twice.err);
+}
+
+#[test]
+fn a_dry_run_issues_nothing_and_a_failure_is_told_and_found_again() {
+    let server = Server::new();
+    let would = server.run(&["--approve", "all", "--dry-run"]);
+    assert_eq!((would.exit, server.calls().as_str()), (0, ""), "{}", would.err);
+    assert!(would.out.starts_with("would issue J1.1: "), "{}", would.out);
+    server.log(&server.start("J2", "broken-1"), &[("J2", "node1", "FAILED type=access")]);
+    let issued = server.run(&["--approve", "J2"]);
+    assert_eq!(issued.exit, 1, "{}", issued.out);
+    assert!(issued.out.starts_with("failed: J2.1: exit status 3\n"), "{}", issued.out);
+    let left = server.run(&["--list"]);
+    assert!(left.out.contains("2 jobs, 2 recipients left\n"), "{}", left.out);
+}
+
+#[test]
+fn without_a_terminal_the_ways_to_approve_are_named() {
+    let server = Server::new();
+    let gave = server.run(&[]);
+    assert_eq!(gave.exit, 64, "{}", gave.out);
+    assert!(gave.err.contains("`--plan FILE`") && gave.err.contains("`--approve all`"), "{}", gave.err);
+    assert_eq!(server.calls(), "");
+}
+
+#[test]
+fn rules_beside_the_operator_are_not_taken_and_those_others_may_write_are_refused() {
+    let server = Server::new();
+    server.site.file("rules/redistribution.yaml", "servers: {default: {allow: [/bin/true]}}\n");
+    let path = server.site.folder.path().join("own/redistribution.yaml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("a mode");
+    let refused = server.run(&["--list"]);
+    assert_eq!(refused.exit, 77, "{}", refused.err);
+    assert!(refused.err.contains("may be written by others (mode 666)"), "{}", refused.err);
+}
+
+#[test]
+fn hostile_words_of_a_log_stay_one_argument_and_are_shown_escaped() {
+    let server = Server::new();
+    server.site.file("dist.log", "");
+    let start = server.start("J1", "x; touch pwned $(id) \u{202e}").replace('\'', "'");
+    server.log(&start, &[("J1", "node2", "FAILED type=disk")]);
+    let listed = server.run(&["--list"]);
+    assert!(listed.out.contains("\\u{202e}") && !listed.out.contains('\u{202e}'), "{}", listed.out);
+    server.run(&["--approve", "J1.1"]);
+    assert_eq!(server.calls(), "-p|x; touch pwned $(id) \u{202e}|-l|LIST|-P|prio=3|\nnode2 prio=2\n");
+    server.site.file("dist.log", "");
+    server.log(&server.start("J1", "jre"), &[("J1", "--limit=all", "FAILED type=disk")]);
+    let refused = server.run(&["--list"]);
+    assert!(refused.out.contains("refused"), "{}", refused.out);
+}
