@@ -274,11 +274,14 @@ impl<'a> Planning<'a> {
             Ok(commands) => (commands, None),
             Err(refusal) => (Vec::new(), Some(refusal.to_string())),
         };
-        let commands = commands.into_iter().map(|command| self.bound(server, command)).collect();
+        let commands: Vec<Rebuilt> =
+            commands.into_iter().map(|command| self.bound(server, command)).collect();
         if let Some(list) = &list {
             let gone = list.text.is_none().then(|| "it is gone".to_owned());
             let changed = gone.or_else(|| list.changed.clone());
-            let path = Shown::new(run.list.as_deref().unwrap_or("?")).to_string();
+            let written = commands.iter().find_map(|command| command.list_file.as_ref());
+            let path = run.list.as_deref().or(written.map(|list| list.original.as_str()));
+            let path = Shown::new(path.unwrap_or("of the command")).to_string();
             blocked.extend(changed.map(|why| format!("the distribution list {path}: {}", Shown::new(&why))));
         }
         blocked.extend((self.world.against)(run));
@@ -486,3 +489,6 @@ fn mask(job: &mut Job, run: &Run) {
     let causes = job.recipients.failed.iter_mut().filter_map(|recipient| recipient.cause.as_mut());
     texts.chain(causes).for_each(|text| *text = scrubbed(text, &secrets));
 }
+
+#[cfg(test)]
+mod tests;
