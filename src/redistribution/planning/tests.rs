@@ -259,6 +259,19 @@ fn a_recipient_that_only_the_record_calls_failed_is_shown_as_such() {
 }
 
 #[test]
+fn a_success_after_the_report_takes_out_what_only_the_record_calls_failed() {
+    let runs = |clock| vec![run(1, "10:00", "pkg-1.0", &["a", "b"]), run(20, clock, "pkg-1.0", &["a"])];
+    // It is reported at 10:30: a success at 10:25 was before, one at 11:10 came after.
+    for (clock, left) in [("10:15", 1), ("11:00", 0)] {
+        let joined = planned(runs(clock), &[record("F1", "1", "a", "pkg-1.0", "10:30")]);
+        assert_eq!(joined.jobs.len(), left, "{clock}");
+        let mut unknown = record("F1", "7", "a", "pkg-1.0", "10:30");
+        unknown.tool = "other".to_owned();
+        assert_eq!(planned(runs(clock), &[unknown]).jobs.len(), left, "{clock}");
+    }
+}
+
+#[test]
 fn device_records_know_a_recipient_by_its_address() {
     let device = |name: &str| (name == "10.1.2.3").then(|| "a".to_owned());
     let world = World { device: &device, ..WORLD };
