@@ -5,8 +5,9 @@
 
 use super::join::{Computers, Moment, Success, compare_versions, name_and_version};
 use super::model::{Outcome, Place, Run};
+use jiff::Timestamp;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A recipient's number and a package without its version.
 type Key<'a> = (u32, &'a str);
@@ -15,6 +16,8 @@ type Key<'a> = (u32, &'a str);
 struct Attempt<'a> {
     version: &'a str,
     moment: Moment,
+    /// Where its run begins.
+    run: Place,
 }
 
 /// Failures and successes of each recipient and package.
@@ -48,8 +51,13 @@ pub fn has_effect(run: &Run) -> bool {
 }
 
 impl<'a> Attempts<'a> {
-    /// Failures of these runs; successes only where something failed.
-    pub fn new(runs: &'a [Run], successes: &'a [Success], computers: &Computers) -> Self {
+    /// Failures of these runs; successes only where something failed, and of recipients that are `recorded` as failed.
+    pub fn new(
+        runs: &'a [Run],
+        successes: &'a [Success],
+        recorded: &HashSet<u32>,
+        computers: &Computers,
+    ) -> Self {
         let mut found = Self { failed: HashMap::new(), succeeded: HashMap::new() };
         for undelivered in [true, false] {
             for run in runs.iter().filter(|run| has_effect(run)) {
@@ -59,11 +67,15 @@ impl<'a> Attempts<'a> {
                     for (package, version) in packages(run) {
                         let key = (number, package);
                         if undelivered {
-                            let attempt = Attempt { version, moment: moment.clone() };
+                            let attempt = Attempt { version, moment: moment.clone(), run: run.place.clone() };
                             found.failed.entry(key).or_default().push(attempt);
-                        } else if found.failed.contains_key(&key) {
+                        } else if found.failed.contains_key(&key) || recorded.contains(&number) {
                             let moment = Moment { at: moment.at, place: recipient.place.clone() };
-                            found.succeeded.entry(key).or_default().push(Attempt { version, moment });
+                            found.succeeded.entry(key).or_default().push(Attempt {
+                                version,
+                                moment,
+                                run: run.place.clone(),
+                            });
                         }
                     }
                 }
@@ -72,20 +84,30 @@ impl<'a> Attempts<'a> {
         for success in successes {
             let (package, version) = name_and_version(&success.package);
             let Some(number) = computers.number(&success.recipient) else { continue };
-            if found.failed.contains_key(&(number, package)) {
+            if found.failed.contains_key(&(number, package)) || recorded.contains(&number) {
                 let moment = Moment { at: success.at, place: success.place.clone() };
-                found.succeeded.entry((number, package)).or_default().push(Attempt { version, moment });
+                found.succeeded.entry((number, package)).or_default().push(Attempt {
+                    version,
+                    moment,
+                    run: success.place.clone(),
+                });
             }
+        }
+        // Whatever the order of the runs: the last one is the one that goes on.
+        for attempts in found.failed.values_mut().chain(found.succeeded.values_mut()) {
+            attempts.sort_by(|a, b| (a.moment.at, &a.moment.place).cmp(&(b.moment.at, &b.moment.place)));
         }
         found
     }
 
-    /// What came after `run` for one recipient: of all its packages, for it is reissued as a whole.
-    pub fn since(&self, run: &Run, number: u32) -> Since {
+    /// What came after `run`, and after its failure was last reported, for one recipient: of all its packages, for it
+    /// is reissued as a whole.
+    pub fn since(&self, run: &Run, number: u32, reported: Option<Timestamp>) -> Since {
         let moment = Moment::of(run);
+        let known = Moment { at: moment.at.max(reported), ..moment.clone() };
         let mut all = Vec::new();
         for (package, version) in packages(run) {
-            all.push(self.since_of((number, package), version, &moment));
+            all.push(self.since_of((number, package), version, &moment, &known));
         }
         if let Some(unclear) = all.iter().find(|since| matches!(since, Since::Unclear(_))) {
             return unclear.clone();
@@ -98,24 +120,35 @@ impl<'a> Attempts<'a> {
         if all.is_empty() { Since::Nothing } else { all.swap_remove(again.unwrap_or(0)) }
     }
 
-    fn since_of(&self, key: Key, version: &str, moment: &Moment) -> Since {
-        let later = |attempts: Option<&'_ Vec<Attempt<'a>>>| -> Vec<(Option<bool>, Ordering, Place)> {
-            let all = attempts.into_iter().flatten();
-            let others = all.filter(|other| other.moment.place != moment.place);
-            others
-                .map(|other| {
-                    let newer = compare_versions(other.version, version);
-                    (other.moment.after(moment), newer, other.moment.place.clone())
-                })
-                .filter(|(after, ..)| *after != Some(false))
-                .collect()
+    /// The line by which a package arrived after `at`, in this version or a newer one.
+    pub fn success_after(&self, number: u32, package: &str, at: Timestamp) -> Option<Place> {
+        let (name, version) = name_and_version(package);
+        let all = self.succeeded.get(&(number, name))?;
+        let arrived = |success: &&Attempt| {
+            success.moment.at > Some(at) && compare_versions(success.version, version).is_ge()
         };
-        let succeeded = later(self.succeeded.get(&key));
+        all.iter().find(arrived).map(|success| success.moment.place.clone())
+    }
+
+    fn since_of(&self, key: Key, version: &str, moment: &Moment, known: &Moment) -> Since {
+        let later =
+            |attempts: Option<&'_ Vec<Attempt<'a>>>, than: &Moment| -> Vec<(Option<bool>, Ordering, Place)> {
+                let all = attempts.into_iter().flatten();
+                let others = all.filter(|other| other.run != moment.place);
+                others
+                    .map(|other| {
+                        let newer = compare_versions(other.version, version);
+                        (other.moment.after(than), newer, other.moment.place.clone())
+                    })
+                    .filter(|(after, ..)| *after != Some(false))
+                    .collect()
+            };
+        let succeeded = later(self.succeeded.get(&key), known);
         let arrived = succeeded.into_iter().find(|(after, newer, _)| *after == Some(true) && newer.is_ge());
         if let Some((.., place)) = arrived {
             return Since::Recovered(place);
         }
-        let mut again = later(self.failed.get(&key));
+        let mut again = later(self.failed.get(&key), moment);
         // The last one goes on; those between are folded, too.
         let sure = again.iter().rposition(|(after, newer, _)| *after == Some(true) && newer.is_ge());
         if let Some(at) = sure {

@@ -139,9 +139,9 @@ impl Insert<'_> {
 }
 
 /// Programs that run the program behind them: an option right behind would be theirs.
-const WRAPPERS: [&str; 15] = [
-    "sudo", "doas", "su", "env", "nice", "ionice", "nohup", "time", "timeout", "setsid", "xargs", "sh",
-    "bash", "dash", "zsh",
+const WRAPPERS: [&str; 19] = [
+    "sudo", "doas", "su", "env", "nice", "ionice", "nohup", "time", "timeout", "setsid", "python", "python3",
+    "perl", "ruby", "xargs", "sh", "bash", "dash", "zsh",
 ];
 
 /// One place of a vector that names recipients.

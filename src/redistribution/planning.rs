@@ -6,7 +6,7 @@
 use super::approval::{self, Bound};
 use super::attempts::{Attempts, Since, has_effect};
 use super::join::{Computers, Record, Runs, Success};
-use super::model::{Narrowing, Outcome, Recipient, Run};
+use super::model::{Narrowing, Outcome, Place, Recipient, Run};
 use super::plan::{FailedRecipient, FoundIn, Job, Plan, Rebuilt, Recipients, RunPlace, SCHEMA};
 use super::rebuild::{ListText, rebuild, scrubbed, secrets};
 use super::shell;
@@ -72,7 +72,8 @@ pub fn plan(
     let names = names.chain(records.iter().map(|record| record.recipient.as_str()));
     let names = names.chain(successes.iter().map(|success| success.recipient.as_str()));
     let computers = Computers::new(names.chain([selection.server.as_str()]), world.device);
-    let attempts = Attempts::new(&runs, successes, &computers);
+    let recorded = records.iter().filter_map(|record| computers.number(&record.recipient)).collect();
+    let attempts = Attempts::new(&runs, successes, &recorded, &computers);
     let mut planning = Planning {
         selection,
         world,
@@ -154,7 +155,7 @@ struct Planning<'a> {
     cause: Wanted,
     notes: Vec<String>,
     /// Those of jobs of which nothing is left.
-    recovered: Vec<(String, super::model::Place)>,
+    recovered: Vec<(String, Place)>,
 }
 
 impl<'a> Planning<'a> {
@@ -166,12 +167,17 @@ impl<'a> Planning<'a> {
 
     /// Sends each record to the run it speaks of.
     fn joined(&mut self, runs: &[Run], records: &'a [Record]) -> Joined<'a> {
-        let index = Runs::new(runs, &self.selection.server, self.computers);
+        // Runs are looked up only for records.
+        let index =
+            Runs::new(if records.is_empty() { &[] } else { runs }, &self.selection.server, self.computers);
         let (mut of_run, mut alone): (HashMap<usize, Vec<(&Record, usize)>>, _) =
             (HashMap::new(), Vec::new());
         let own = self.computers.number(&self.selection.server);
         let mut upstream: BTreeMap<&str, usize> = BTreeMap::new();
-        for record in records.iter().filter(|record| self.in_period(Some(record.first), Some(record.last))) {
+        for record in records {
+            if !self.in_period(Some(record.first), Some(record.last)) {
+                continue;
+            }
             if !same(&record.server, &self.selection.server) {
                 // Another server's job, which this server was to receive.
                 if self.computers.number(&record.recipient) == own {
@@ -181,7 +187,10 @@ impl<'a> Planning<'a> {
             }
             let candidates = index.of(record, self.computers);
             match candidates[..] {
-                [] => alone.push(record),
+                [] => match self.arrived(record) {
+                    Some(place) => self.recovered.push((record.recipient.clone(), place)),
+                    None => alone.push(record),
+                },
                 [run, ..] => of_run.entry(run).or_default().push((record, candidates.len())),
             }
         }
@@ -194,6 +203,13 @@ impl<'a> Planning<'a> {
             ));
         }
         (of_run, alone)
+    }
+
+    /// The line by which what a record calls failed has arrived since.
+    fn arrived(&self, record: &Record) -> Option<Place> {
+        let number = self.computers.number(&record.recipient)?;
+        let named = !record.package.is_empty();
+        named.then(|| self.attempts.success_after(number, &record.package, record.last)).flatten()
     }
 
     fn wants(&self, job: Option<&str>, packages: &[String]) -> bool {
@@ -234,8 +250,9 @@ impl<'a> Planning<'a> {
         let mut left: Vec<&Recipient> = Vec::new();
         for failure in &failures {
             let name = failure.recipient.name.clone();
-            match self.attempts.since(run, failure.number) {
-                Since::Recovered(place) if failure.in_log => {
+            let reported = failure.records.iter().map(|record| record.last).max();
+            match self.attempts.since(run, failure.number, reported) {
+                Since::Recovered(place) => {
                     recipients.recovered.push((name, place));
                     continue;
                 }
@@ -247,7 +264,7 @@ impl<'a> Planning<'a> {
                     ));
                     left.push(&failure.recipient);
                 }
-                Since::Nothing | Since::Recovered(_) => left.push(&failure.recipient),
+                Since::Nothing => left.push(&failure.recipient),
             }
             recipients.failed.push(failed_recipient(failure));
         }
@@ -274,11 +291,14 @@ impl<'a> Planning<'a> {
             Ok(commands) => (commands, None),
             Err(refusal) => (Vec::new(), Some(refusal.to_string())),
         };
-        let commands = commands.into_iter().map(|command| self.bound(server, command)).collect();
+        let commands: Vec<Rebuilt> =
+            commands.into_iter().map(|command| self.bound(server, command)).collect();
         if let Some(list) = &list {
             let gone = list.text.is_none().then(|| "it is gone".to_owned());
             let changed = gone.or_else(|| list.changed.clone());
-            let path = Shown::new(run.list.as_deref().unwrap_or("?")).to_string();
+            let written = commands.iter().find_map(|command| command.list_file.as_ref());
+            let path = run.list.as_deref().or(written.map(|list| list.original.as_str()));
+            let path = Shown::new(path.unwrap_or("of the command")).to_string();
             blocked.extend(changed.map(|why| format!("the distribution list {path}: {}", Shown::new(&why))));
         }
         blocked.extend((self.world.against)(run));
@@ -486,3 +506,6 @@ fn mask(job: &mut Job, run: &Run) {
     let causes = job.recipients.failed.iter_mut().filter_map(|recipient| recipient.cause.as_mut());
     texts.chain(causes).for_each(|text| *text = scrubbed(text, &secrets));
 }
+
+#[cfg(test)]
+mod tests;
