@@ -164,8 +164,7 @@ impl Engine {
         coverage.understood += scanned.lines;
         for hit in &scanned.hits {
             let line = &block[hit.start as usize..hit.end as usize];
-            let (number, key) =
-                (first_line + u64::from(hit.line), &line[hit.key.0 as usize..hit.key.1 as usize]);
+            let (number, key) = (first_line + u64::from(hit.line), hit.key(line));
             let does = self.reader.events[usize::from(hit.event)].does;
             self.place(key, does, number, usize::from(hit.event), line, hit.undelivered, None);
         }
@@ -232,7 +231,7 @@ impl Engine {
             None if reader.is_bulk() => return,
             None => self.key.clone(),
         };
-        let undelivered = outcome.is_some_and(Outcome::is_undelivered);
+        let undelivered = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
         let time = reader.rule.idle.and_then(|_| self.time(&values));
         self.place(&key, does, number, event, record, undelivered, time);
         self.key = key;

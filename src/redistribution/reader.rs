@@ -176,31 +176,62 @@ impl Reader {
     }
 
     /// `NAME=value` until something else comes, which is a cause: bare to the next blank, JSON text, or JSON list.
-    fn pairs<'l>(&self, mut rest: &'l [u8], values: &mut Values<'l>) {
-        loop {
-            rest = rest.trim_ascii_start();
-            let name =
-                rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
-            if name == 0 || rest.get(name) != Some(&b'=') {
-                break;
-            }
-            let (word, after) = (&rest[..name], &rest[name + 1..]);
-            let end = value_end(after);
-            let raw = &after[..end];
-            rest = &after[end..];
-            let Some((_, field)) = self.rule.pairs.iter().find(|(own, _)| own.as_bytes() == word) else {
-                continue;
-            };
+    fn pairs<'l>(&self, text: &'l [u8], values: &mut Values<'l>) {
+        let mut pairs = Pairs { rest: text };
+        for (name, raw) in pairs.by_ref() {
+            let Some(field) = self.paired(name) else { continue };
             let text = raw.first() == Some(&b'"');
             let value = match text.then(|| serde_json::from_slice::<String>(raw)) {
                 Some(Ok(text)) => Cow::Owned(text.into_bytes()),
                 _ => Cow::Borrowed(raw),
             };
-            values.add(*field, value);
+            values.add(field, value);
         }
+        let rest = pairs.rest.trim_ascii();
         if !rest.is_empty() {
-            values.add(Field::Cause, Cow::Borrowed(rest.trim_ascii_end()));
+            values.add(Field::Cause, Cow::Borrowed(rest));
         }
+    }
+
+    fn paired(&self, name: &[u8]) -> Option<Field> {
+        self.rule.pairs.iter().find(|(own, _)| own.as_bytes() == name).map(|(_, field)| *field)
+    }
+
+    /// The key among pairs; None where it takes more than a look (JSON text, a rule with both `key` and `job`).
+    pub(super) fn key_of_pairs<'l>(&self, pairs: &'l [u8]) -> Option<&'l [u8]> {
+        let has = |wanted| self.rule.pairs.iter().any(|(_, field)| *field == wanted);
+        let wanted = if has(Field::Key) { Field::Key } else { Field::Job };
+        let (_, raw) =
+            Pairs { rest: pairs }.find(|(name, raw)| self.paired(name) == Some(wanted) && !raw.is_empty())?;
+        (raw.first() != Some(&b'"')).then_some(raw)
+    }
+
+    /// Whether any of the pairs says what became of something.
+    pub(super) fn names_outcome(&self, pairs: &[u8]) -> bool {
+        let says = |name| matches!(self.paired(name), Some(Field::Outcome | Field::Status));
+        Pairs { rest: pairs }.any(|(name, _)| says(name))
+    }
+}
+
+/// `NAME=value` one after the other; what is left is no pair.
+struct Pairs<'l> {
+    rest: &'l [u8],
+}
+
+impl<'l> Iterator for Pairs<'l> {
+    type Item = (&'l [u8], &'l [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.trim_ascii_start();
+        let name =
+            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
+        if name == 0 || rest.get(name) != Some(&b'=') {
+            return None;
+        }
+        let (word, after) = (&rest[..name], &rest[name + 1..]);
+        let (raw, rest) = after.split_at(value_end(after));
+        self.rest = rest;
+        Some((word, raw))
     }
 }
 

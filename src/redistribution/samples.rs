@@ -126,8 +126,14 @@ fn native_log(seed: u64, jobs: u64) -> String {
             1 => line(format!("END job=J{} state=CANCELLED", job % 40)),
             _ => line(format!("END job=J{} rc=1", job % 40)),
         }
-        if next(20) == 0 {
-            line(": END ".to_owned());
+        match next(40) {
+            0 => line(": END ".to_owned()),
+            1 => line(format!("START cmd=\"x job=J9\" job=J{}", job % 40)),
+            2 => line(format!("START job=\"J {job}\" cmd=\"x : END job=J1\"")),
+            3 => line(format!("job=\"J {job}\" target=a state=FAILED")),
+            4 => line("START cmd=x : START job=J3".to_owned()),
+            5 => line(format!("NOTE job=J{} state=FAILED dir=/x", job % 40)),
+            _ => {}
         }
     }
     lines.sort_by_key(|(at, _)| *at);
