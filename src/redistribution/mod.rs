@@ -19,6 +19,7 @@ pub mod recognise;
 mod samples;
 pub mod scan;
 pub mod shell;
+pub mod since;
 mod written;
 
 /// How many cases property tests try: `AUTOTICKET_CASES`, else what proptest tries.
