@@ -15,6 +15,7 @@ pub mod nodeset;
 pub mod plan;
 pub mod reader;
 pub mod recognise;
+pub mod runner;
 #[cfg(test)]
 mod samples;
 pub mod scan;
