@@ -17,7 +17,8 @@ pub(super) struct Slot {
 /// Records in compressed pages: logs shrink to a sixth.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
-    full: Vec<(Box<[u8]>, usize)>,
+    /// Packed bytes and their length unpacked; None: they would not be packed.
+    full: Vec<(Box<[u8]>, Option<usize>)>,
     page: Vec<u8>,
     /// The page read last, unpacked.
     read: Mutex<Option<(u32, Vec<u8>)>>,
@@ -37,8 +38,11 @@ impl Arena {
     }
 
     fn pack(&mut self) {
-        let packed = zstd::bulk::compress(&self.page, 1).unwrap_or_default();
-        self.full.push((packed.into_boxed_slice(), self.page.len()));
+        let page = match zstd::bulk::compress(&self.page, 1) {
+            Ok(packed) => (packed.into_boxed_slice(), Some(self.page.len())),
+            Err(_) => (self.page.as_slice().into(), None),
+        };
+        self.full.push(page);
         self.page.clear();
         self.page.shrink_to(PAGE);
     }
@@ -49,6 +53,7 @@ impl Arena {
         let Some((packed, length)) = self.full.get(slot.page as usize) else {
             return read(self.page.get(start..).unwrap_or_default());
         };
+        let Some(length) = length else { return read(packed.get(start..).unwrap_or_default()) };
         let mut last = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if last.as_ref().is_none_or(|(page, _)| *page != slot.page) {
             let bytes = zstd::bulk::decompress(packed, *length).unwrap_or_default();

@@ -8,7 +8,8 @@ use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{MOST_LINE, Reader, Values, lines};
 use super::scan::{Scan, Scanned};
-use super::written::{self, Ending, Line};
+use super::since::Since;
+use super::written::{self, Built, Ending, Line};
 use crate::rules::logs::model::{Does, Field};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -77,6 +78,15 @@ impl Runs {
 
     /// Builds one run; fast in ascending order.
     pub fn get(&self, at: usize) -> Option<Run> {
+        self.built(at).map(|built| built.run)
+    }
+
+    /// Whom a run ran as, also where its command stands in another log.
+    pub fn user(&self, at: usize) -> Option<String> {
+        self.built(at)?.user
+    }
+
+    fn built(&self, at: usize) -> Option<Built> {
         let kept = self.kept.get(at)?;
         self.arena.with(kept.slot, |record| build(&self.reader, &self.files, record))
     }
@@ -112,6 +122,7 @@ pub struct Engine {
     pending: Option<(Vec<u8>, u64)>,
     /// The record before was understood, and so is what continues it.
     understood: bool,
+    since: Option<Since>,
 }
 
 impl Engine {
@@ -125,12 +136,18 @@ impl Engine {
         };
         let scan = if keep == Keep::Undelivered { Scan::new(&reader) } else { None };
         let (open, key) = (HashMap::new(), Vec::new());
-        Self { scan, reader, keep, runs, open, key, pending: None, understood: true }
+        Self { scan, reader, keep, runs, open, key, pending: None, understood: true, since: None }
     }
 
     /// The same, every line being looked at even where literals would do: coverage is exact.
     pub fn thorough(reader: Arc<Reader>, keep: Keep) -> Self {
         Self { scan: None, ..Self::new(reader, keep) }
+    }
+
+    /// A second pass: keeps the runs that brought something to one of these recipients since it failed, and of large
+    /// logs no other recipients.
+    pub fn since(reader: Arc<Reader>, since: Since) -> Self {
+        Self { since: Some(since), ..Self::thorough(reader, Keep::All) }
     }
 
     /// The lines that follow are of this file.
@@ -152,7 +169,9 @@ impl Engine {
             return;
         }
         for (line, number) in lines(block).zip(first_line..) {
-            self.line(line, number);
+            if self.since.as_ref().is_none_or(|since| since.may_matter(&self.reader, line)) {
+                self.line(line, number);
+            }
         }
     }
 
@@ -164,8 +183,7 @@ impl Engine {
         coverage.understood += scanned.lines;
         for hit in &scanned.hits {
             let line = &block[hit.start as usize..hit.end as usize];
-            let (number, key) =
-                (first_line + u64::from(hit.line), &line[hit.key.0 as usize..hit.key.1 as usize]);
+            let (number, key) = (first_line + u64::from(hit.line), hit.key(line));
             let does = self.reader.events[usize::from(hit.event)].does;
             self.place(key, does, number, usize::from(hit.event), line, hit.undelivered, None);
         }
@@ -224,7 +242,11 @@ impl Engine {
         let outcome = reader.outcome(event, &values);
         // Where literals lead to all that is left to deliver, both ways of reading pass over what was delivered.
         let delivered = does == Does::Recipient && outcome == Some(Outcome::Ok);
-        if delivered && self.keep == Keep::Undelivered && reader.is_bulk() {
+        let passed_over = match &self.since {
+            None => delivered && self.keep == Keep::Undelivered,
+            Some(since) => does == Does::Recipient && !(delivered && since.names(&values)),
+        };
+        if passed_over && reader.is_bulk() {
             return;
         }
         let key = match values.get(Field::Key).or_else(|| values.get(Field::Job)) {
@@ -232,7 +254,7 @@ impl Engine {
             None if reader.is_bulk() => return,
             None => self.key.clone(),
         };
-        let undelivered = outcome.is_some_and(Outcome::is_undelivered);
+        let undelivered = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
         let time = reader.rule.idle.and_then(|_| self.time(&values));
         self.place(&key, does, number, event, record, undelivered, time);
         self.key = key;
@@ -310,11 +332,14 @@ impl Engine {
         open.record.insert(0, ending as u8);
         put(&mut open.record, u64::MAX);
         let keep = match self.keep {
-            Keep::All => true,
+            Keep::All => match &self.since {
+                None => true,
+                Some(since) => build(&self.reader, &self.runs.files, &open.record)
+                    .is_some_and(|built| since.keeps(&built.run)),
+            },
             Keep::Undelivered if self.reader.is_bulk() => open.undelivered || unfinished,
-            Keep::Undelivered => {
-                build(&self.reader, &self.runs.files, &open.record).is_some_and(|run| is_undelivered(&run))
-            }
+            Keep::Undelivered => build(&self.reader, &self.runs.files, &open.record)
+                .is_some_and(|built| is_undelivered(&built.run)),
         };
         if keep {
             let slot = self.runs.arena.add(&open.record);
@@ -352,7 +377,7 @@ pub fn is_undelivered(run: &Run) -> bool {
 }
 
 /// A packed run: how it ended, then file, line, event, length and bytes of each line, then a last file that is none.
-fn build(reader: &Reader, files: &[(Arc<str>, Around)], record: &[u8]) -> Option<Run> {
+fn build(reader: &Reader, files: &[(Arc<str>, Around)], record: &[u8]) -> Option<Built> {
     let (ending, mut rest) = record.split_first()?;
     let ending = match ending {
         0 => Ending::Ended,

@@ -29,6 +29,10 @@ pub mod scan;
 pub mod shell;
 pub mod states;
 pub mod waves;
+pub mod runner;
+#[cfg(test)]
+mod samples;
+pub mod since;
 mod written;
 
 #[cfg(test)]

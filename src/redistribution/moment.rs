@@ -38,6 +38,12 @@ pub(super) fn read(text: &str, formats: &[String], months: &[String], around: &A
     })
 }
 
+/// RFC 3339, or the same without an offset, which is UTC then.
+pub(super) fn utc(text: &str) -> Option<Timestamp> {
+    let civil = || zoned(text.parse().ok()?, &Around::default());
+    text.parse().ok().or_else(civil)
+}
+
 /// Seconds since 1970 with a fraction.
 pub(super) fn epoch(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

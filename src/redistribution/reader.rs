@@ -24,6 +24,8 @@ pub struct Reader {
     continued: Option<Regex>,
     /// Literals that lead to every line that matters, see [`super::scan`].
     pub(super) bulk: Option<Vec<String>>,
+    /// ` target=`, where one pair alone names recipients.
+    recipient_pair: Option<memmem::Finder<'static>>,
 }
 
 /// An event, ready to be looked for.
@@ -111,6 +113,7 @@ impl Reader {
             record: rule.record.as_ref().map(compile).transpose()?,
             continued: rule.continued.as_ref().map(compile).transpose()?,
             bulk: super::scan::literals(rule),
+            recipient_pair: recipient_pair(rule),
             rule: rule.clone(),
         })
     }
@@ -176,36 +179,83 @@ impl Reader {
     }
 
     /// `NAME=value` until something else comes, which is a cause: bare to the next blank, JSON text, or JSON list.
-    fn pairs<'l>(&self, mut rest: &'l [u8], values: &mut Values<'l>) {
-        loop {
-            rest = rest.trim_ascii_start();
-            let name =
-                rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
-            if name == 0 || rest.get(name) != Some(&b'=') {
-                break;
-            }
-            let (word, after) = (&rest[..name], &rest[name + 1..]);
-            let end = value_end(after);
-            let raw = &after[..end];
-            rest = &after[end..];
-            let Some((_, field)) = self.rule.pairs.iter().find(|(own, _)| own.as_bytes() == word) else {
-                continue;
-            };
+    fn pairs<'l>(&self, text: &'l [u8], values: &mut Values<'l>) {
+        let mut pairs = Pairs { rest: text };
+        for (name, raw) in pairs.by_ref() {
+            let Some(field) = self.paired(name) else { continue };
             let text = raw.first() == Some(&b'"');
             let value = match text.then(|| serde_json::from_slice::<String>(raw)) {
                 Some(Ok(text)) => Cow::Owned(text.into_bytes()),
                 _ => Cow::Borrowed(raw),
             };
-            values.add(*field, value);
+            values.add(field, value);
         }
+        let rest = pairs.rest.trim_ascii();
         if !rest.is_empty() {
-            values.add(Field::Cause, Cow::Borrowed(rest.trim_ascii_end()));
+            values.add(Field::Cause, Cow::Borrowed(rest));
         }
+    }
+
+    fn paired(&self, name: &[u8]) -> Option<Field> {
+        self.rule.pairs.iter().find(|(own, _)| own.as_bytes() == name).map(|(_, field)| *field)
+    }
+
+    /// The key among pairs; None where it takes more than a look (JSON text, a rule with both `key` and `job`).
+    pub(super) fn key_of_pairs<'l>(&self, pairs: &'l [u8]) -> Option<&'l [u8]> {
+        let has = |wanted| self.rule.pairs.iter().any(|(_, field)| *field == wanted);
+        let wanted = if has(Field::Key) { Field::Key } else { Field::Job };
+        let (_, raw) =
+            Pairs { rest: pairs }.find(|(name, raw)| self.paired(name) == Some(wanted) && !raw.is_empty())?;
+        (raw.first() != Some(&b'"')).then_some(raw)
+    }
+
+    /// The bare recipient of a pair, wherever in a line it looks like one.
+    pub(super) fn paired_recipient<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
+        let start = self.recipient_pair.as_ref()?;
+        let at = start.find(line)? + start.needle().len();
+        let value = &line[at..at + value_end(&line[at..])];
+        (!matches!(value.first(), None | Some(b'"' | b'['))).then_some(value)
+    }
+
+    /// Whether any of the pairs says what became of something.
+    pub(super) fn names_outcome(&self, pairs: &[u8]) -> bool {
+        let says = |name| matches!(self.paired(name), Some(Field::Outcome | Field::Status));
+        Pairs { rest: pairs }.any(|(name, _)| says(name))
+    }
+}
+
+/// `NAME=value` one after the other; what is left is no pair.
+struct Pairs<'l> {
+    rest: &'l [u8],
+}
+
+impl<'l> Iterator for Pairs<'l> {
+    type Item = (&'l [u8], &'l [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.trim_ascii_start();
+        let name =
+            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
+        if name == 0 || rest.get(name) != Some(&b'=') {
+            return None;
+        }
+        let (word, after) = (&rest[..name], &rest[name + 1..]);
+        let (raw, rest) = after.split_at(value_end(after));
+        self.rest = rest;
+        Some((word, raw))
     }
 }
 
 fn capture<'l>(found: &Captures<'l>, at: usize) -> Option<&'l [u8]> {
     found.get(at).map(|value| value.as_bytes())
+}
+
+fn recipient_pair(rule: &LogRule) -> Option<memmem::Finder<'static>> {
+    let mut named =
+        rule.pairs.iter().filter(|(_, field)| matches!(field, Field::Recipient | Field::Recipients));
+    let (name, field) = named.next()?;
+    let alone = named.next().is_none() && *field == Field::Recipient;
+    alone.then(|| memmem::Finder::new(&format!(" {name}=")).into_owned())
 }
 
 /// Length of a value: up to a blank outside of quotes and of the brackets of a list it begins with.

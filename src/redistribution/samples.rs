@@ -1,10 +1,12 @@
 //! The shipped samples, and logs that are read both ways.
 
 use super::engine::{Engine, Keep, Runs};
-use super::model::Run;
+use super::join::join;
+use super::model::{Outcome, Run};
 use super::moment::Around;
 use super::reader::Reader;
 use super::recognise::recognise;
+use super::since::Since;
 use crate::rules::logs::samples::{ExpectedRun, parse};
 use crate::rules::logs::{compile, embedded, embedded_samples};
 use std::sync::{Arc, LazyLock};
@@ -126,8 +128,14 @@ fn native_log(seed: u64, jobs: u64) -> String {
             1 => line(format!("END job=J{} state=CANCELLED", job % 40)),
             _ => line(format!("END job=J{} rc=1", job % 40)),
         }
-        if next(20) == 0 {
-            line(": END ".to_owned());
+        match next(40) {
+            0 => line(": END ".to_owned()),
+            1 => line(format!("START cmd=\"x job=J9\" job=J{}", job % 40)),
+            2 => line(format!("START job=\"J {job}\" cmd=\"x : END job=J1\"")),
+            3 => line(format!("job=\"J {job}\" target=a state=FAILED")),
+            4 => line("START cmd=x : START job=J3".to_owned()),
+            5 => line(format!("NOTE job=J{} state=FAILED dir=/x", job % 40)),
+            _ => {}
         }
     }
     lines.sort_by_key(|(at, _)| *at);
@@ -156,4 +164,64 @@ proptest::proptest! {
         }
         proptest::prop_assert_eq!(&engine.finish().iter().collect::<Vec<_>>(), &thorough);
     }
+}
+
+#[test]
+fn later_deliveries_of_the_same_package_are_found_with_their_lines() {
+    let line = |text: &str| format!("2026-03-01T00:00:01Z is0001 dm[7]: {text}\n");
+    let mut log = String::new();
+    for (job, package, word) in [("J1", "a", "FAILED"), ("J2", "b", "OK"), ("J3", "a", "OK")] {
+        log += &line(&format!("START job={job} cmd=\"swdist -p {package} -l /x\""));
+        log += &line(&format!("job={job} target=cl1 state={word} type=disk"));
+        log += &line(&format!("job={job} target=cl2 state=OK bytes=1"));
+        log += &line(&format!("END job={job} rc=0"));
+    }
+    let reader = reader("native");
+    let failed = read(&reader, log.as_bytes(), Keep::Undelivered, false);
+    assert_eq!(failed.iter().map(|run| run.job).collect::<Vec<_>>(), [Some("J1".to_owned())]);
+    let since = Since::new(&reader, ["cl1"], |run, _| run.packages == ["a"]);
+    let mut engine = Engine::since(Arc::clone(&reader), since);
+    engine.file(Arc::from("log"), Around::default());
+    engine.block(log.as_bytes(), 1);
+    let runs: Vec<Run> = engine.finish().iter().collect();
+    assert_eq!(runs.len(), 1, "{runs:#?}");
+    let names: Vec<_> =
+        runs[0].recipients.iter().map(|r| (r.name.as_str(), r.outcome, r.place.line)).collect();
+    assert_eq!((runs[0].job.as_deref(), names), (Some("J3"), vec![("cl1", Outcome::Ok, 10)]));
+}
+
+#[test]
+fn results_get_the_one_command_that_fits_and_several_are_a_doubt() {
+    let ansible = reader("ansible");
+    let results = "2026-06-27 10:06:30,100 p=8 u=root n=ansible | PLAY [all] ***\n\
+                   2026-06-27 10:06:31,441 p=8 u=root n=ansible | web2   : ok=0 changed=0 unreachable=1 failed=0\n";
+    let run = || read(&ansible, results.as_bytes(), Keep::All, true).get(0).expect("a run");
+    let sudo = |minute: u8, second: u8, user: &str, program: &str| {
+        format!(
+            "Jun 27 10:{minute:02}:{second:02} deploy1 sudo: jo : TTY=pts/2 ; PWD=/srv ; USER={user} ; \
+             COMMAND=/usr/bin/{program} site.yml -l web\n"
+        )
+    };
+    let given = |lines: &[String]| -> Vec<Run> {
+        read(&reader("sudo"), lines.concat().as_bytes(), Keep::All, true).iter().collect()
+    };
+    let fits = sudo(6, 29, "root", "ansible-playbook");
+    let others = [
+        sudo(1, 0, "root", "ansible-playbook"),
+        sudo(6, 29, "db", "ansible-playbook"),
+        sudo(6, 29, "root", "rsync"),
+    ];
+    let rule = ansible.rule();
+    let mut none = run();
+    assert!(!join(&mut none, Some("root"), rule, &given(&others)));
+    assert_eq!(none.command, None);
+    let mut one = run();
+    assert!(join(&mut one, Some("root"), rule, &given(&[others.concat(), fits.clone()])));
+    let command = one.command.expect("joined");
+    assert_eq!(command.text, "/usr/bin/ansible-playbook site.yml -l web");
+    assert_eq!((command.place.line, command.directory.as_deref()), (4, Some("/srv")));
+    assert_eq!((command.doubts, one.server.as_deref()), (Vec::<String>::new(), Some("deploy1")));
+    let mut two = run();
+    assert!(join(&mut two, Some("root"), rule, &given(&[fits.clone(), fits])));
+    assert_eq!(two.command.expect("joined").doubts, ["several candidates: log:1, log:2"]);
 }

@@ -31,8 +31,18 @@ pub(super) enum Ending {
     Open,
 }
 
+/// A run, and whom it ran as even where its command stands elsewhere.
+pub(super) struct Built {
+    pub(super) run: Run,
+    pub(super) user: Option<String>,
+}
+
 /// Builds the run; None where there are no lines.
-pub(super) fn run<'l>(reader: &Reader, lines: impl Iterator<Item = Line<'l>>, ending: Ending) -> Option<Run> {
+pub(super) fn run<'l>(
+    reader: &Reader,
+    lines: impl Iterator<Item = Line<'l>>,
+    ending: Ending,
+) -> Option<Built> {
     let mut lines = lines.peekable();
     let first = lines.peek()?.place.clone();
     let mut writer = Writer::new(reader, first);
@@ -41,7 +51,7 @@ pub(super) fn run<'l>(reader: &Reader, lines: impl Iterator<Item = Line<'l>>, en
             writer.line(&line, &values);
         }
     }
-    Some(writer.finish(ending))
+    Some(Built { user: writer.user.clone(), run: writer.finish(ending) })
 }
 
 /// Puts a run together line by line.
