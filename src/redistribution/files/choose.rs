@@ -7,6 +7,9 @@
 //! In this order, a file is left: it was last written a day before the period; the date in its name and that of its
 //! neighbours stand two days outside of it, and it was not written since; it's a copy; its first line is younger than
 //! the period; it's an archive and the next of its family begins before the period; no line of it lies in the period.
+//!
+//! Between archives of following days by their names the border is exact; else lines may stand on the wrong side of
+//! it, by as much as lines of one file may stand out of order.
 
 use super::Limits;
 use super::bisect::{Found as Searched, Probes};
@@ -17,6 +20,7 @@ use super::report::{Kind, Left, Report};
 use super::stream::lines;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// What is asked for.
@@ -48,6 +52,8 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How much of a file's start is looked at: at first, and where no time was found.
 const HEAD: usize = 2 << 10;
 const HEAD_MOST: usize = 64 << 10;
+/// How much of it is kept to tell copies.
+const HEAD_KEPT: usize = 256;
 
 /// A file with what its start says.
 struct Candidate {
@@ -196,45 +202,43 @@ fn candidate(found: Found, family: usize, wanted: &Wanted<'_>, report: &mut Repo
                 break;
             }
         }
-        head.truncate(HEAD);
+        head.truncate(HEAD_KEPT);
         head.shrink_to_fit();
     }
     Some(Candidate { chosen, first, head, family, plain_name: found.member.plain, left: None })
 }
 
 fn leave_copies(candidates: &mut [Candidate], wanted: &Wanted<'_>, report: &mut Report) {
-    for one in 0..candidates.len() {
-        for other in one + 1..candidates.len() {
-            let (a, b) = (&candidates[one], &candidates[other]);
-            if a.family != b.family {
-                break;
+    // Under one name, or with the same first time: logs without times may well begin alike.
+    let mut alike: HashMap<(usize, Result<Timestamp, String>), Vec<usize>> = HashMap::new();
+    for at in 0..candidates.len() {
+        let Candidate { family, plain_name, first, .. } = &candidates[at];
+        let mut keys: Vec<(usize, Result<Timestamp, String>)> = vec![(*family, Err(plain_name.clone()))];
+        keys.extend(first.map(|first| (*family, Ok(first))));
+        for key in keys {
+            let others = alike.entry(key).or_default();
+            for other in others.iter().copied() {
+                let (a, b) = (&candidates[other], &candidates[at]);
+                let common = a.head.len().min(b.head.len());
+                if a.left.is_some() || b.left.is_some() || a.head[..common] != b.head[..common] {
+                    continue;
+                }
+                let (same, read) = same_text(&a.chosen, &b.chosen, &wanted.limits);
+                report.bytes_read += read;
+                if same {
+                    let (spared, kept) = if spare(&a.chosen, &b.chosen) { (other, at) } else { (at, other) };
+                    let why =
+                        format!("its text is also in {}, which is read", candidates[kept].chosen.about.file);
+                    candidates[spared].left = Some(why);
+                }
             }
-            // Under one name, or with the same times: logs without times may well begin alike.
-            let common = a.head.len().min(b.head.len());
-            let timed = a.first.is_some() && a.first == b.first && common > 0;
-            let twins = a.plain_name == b.plain_name;
-            if a.left.is_some()
-                || b.left.is_some()
-                || !(timed || twins)
-                || a.head[..common] != b.head[..common]
-            {
-                continue;
-            }
-            let (same, read) = same_text(&a.chosen, &b.chosen, &wanted.limits);
-            report.bytes_read += read;
-            if same {
-                let (spared, kept) = if spare(&a.chosen, &b.chosen) { (one, other) } else { (other, one) };
-                let why =
-                    format!("its text is also in {}, which is read", candidates[kept].chosen.about.file);
-                candidates[spared].left = Some(why);
-            }
+            others.push(at);
         }
     }
 }
 
 /// Leaves what begins behind the period, and archives whose next file begins before it.
 fn leave_by_start(candidates: &mut [Candidate], wanted: &Wanted<'_>) {
-    let disorder = wanted.limits.disorder;
     for at in 0..candidates.len() {
         let Candidate { chosen, first: Some(first), family, left: None, .. } = &candidates[at] else {
             continue;
@@ -242,26 +246,36 @@ fn leave_by_start(candidates: &mut [Candidate], wanted: &Wanted<'_>) {
         if chosen.is_seekable() {
             continue;
         }
-        let past = wanted.until.is_some_and(|until| *first > until.saturating_add(disorder).unwrap_or(until));
         let rest = || candidates.iter().filter(|c| c.family == *family && c.left.is_none());
         // Only a family that is in order says when its archives end.
         let in_order = || rest().map(|c| c.first).is_sorted() && rest().all(|c| c.first.is_some());
-        let next = candidates[at + 1..]
-            .iter()
-            .find(|c| c.family == *family && c.left.is_none())
-            .and_then(|c| c.first);
+        let kept = |c: &&Candidate| c.family == *family && c.left.is_none();
+        let next = candidates[at + 1..].iter().find(kept);
+        let before = candidates[..at].iter().rfind(|c| c.family == *family);
+        let slack = |one: Option<&Candidate>, other: Option<&Candidate>| {
+            let dates = one.zip(other).and_then(|(a, b)| a.chosen.about.dated.zip(b.chosen.about.dated));
+            let following = dates.is_some_and(|(a, b)| a.tomorrow().is_ok_and(|tomorrow| tomorrow == b));
+            if following { SignedDuration::ZERO } else { wanted.limits.disorder }
+        };
+        let here = Some(&candidates[at]);
+        let past = wanted
+            .until
+            .is_some_and(|until| *first > until.saturating_add(slack(before, here)).unwrap_or(until));
         let over = |since: Timestamp| {
-            next.is_some_and(|next| next.saturating_add(disorder).is_ok_and(|next| next < since))
-                && in_order()
+            let begins = next.and_then(|next| next.first).filter(|_| in_order());
+            begins.filter(|first| first.saturating_add(slack(here, next)).is_ok_and(|end| end <= since))
         };
         let why = if past {
             Some(format!("it begins {first}, after the period"))
-        } else if wanted.since.is_some_and(over) {
-            next.map(|next| format!("the file after it begins {next}, before the period"))
         } else {
-            None
+            wanted
+                .since
+                .and_then(over)
+                .map(|next| format!("the file after it begins {next}, before the period"))
         };
-        candidates[at].left = why;
+        if why.is_some() {
+            candidates[at].left = why;
+        }
     }
 }
 

@@ -215,8 +215,11 @@ impl Collector {
                     match self.open(&path, false, asked) {
                         // Renamed since: the next look finds it by its new name.
                         Err(fault) if fault.kind == Kind::Missing => {}
-                        Err(fault) if !self.faults.contains(&fault) => self.faults.push(fault),
-                        _ => {}
+                        Err(fault) => {
+                            self.known.insert(id);
+                            self.faults.push(fault);
+                        }
+                        Ok(()) => {}
                     }
                 }
                 names.insert(id, path);
