@@ -15,8 +15,10 @@ use super::Limits;
 use super::bisect::{Found as Searched, Probes};
 use super::collect::{Collected, Found, collect};
 use super::copies::{same_text, spare};
+use super::decompress::Packing;
 use super::open::{About, Chosen, fault_in, fault_of, shown_path, sniff};
 use super::report::{Kind, Left, Report};
+use super::source::Encoding;
 use super::stream::lines;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -62,6 +64,7 @@ struct Candidate {
     head: Vec<u8>,
     family: usize,
     plain_name: String,
+    vanished: bool,
     left: Option<String>,
 }
 
@@ -156,8 +159,8 @@ fn candidate(found: Found, family: usize, wanted: &Wanted<'_>, report: &mut Repo
             size: found.size,
             modified: found.modified,
             dated: found.member.date(),
-            packing: super::decompress::Packing::Plain,
-            encoding: super::source::Encoding::Bytes,
+            packing: Packing::Plain,
+            encoding: Encoding::Bytes,
         },
         range: 0..found.size,
         note: None,
@@ -188,10 +191,7 @@ fn candidate(found: Found, family: usize, wanted: &Wanted<'_>, report: &mut Repo
         }
     }
     let (mut head, mut first) = (Vec::new(), None);
-    if wanted.since.is_some()
-        || wanted.until.is_some()
-        || chosen.about.packing != super::decompress::Packing::Plain
-    {
+    if wanted.since.is_some() || wanted.until.is_some() || chosen.about.packing != Packing::Plain {
         for most in [HEAD, HEAD_MOST] {
             let (start, read) = chosen.head_of(&file, most, &wanted.limits);
             report.bytes_read += read;
@@ -205,35 +205,70 @@ fn candidate(found: Found, family: usize, wanted: &Wanted<'_>, report: &mut Repo
         head.truncate(HEAD_KEPT);
         head.shrink_to_fit();
     }
-    Some(Candidate { chosen, first, head, family, plain_name: found.member.plain, left: None })
+    Some(Candidate {
+        chosen,
+        first,
+        head,
+        family,
+        plain_name: found.member.plain,
+        vanished: found.vanished,
+        left: None,
+    })
+}
+
+/// By what two files of a family may hold the same text. Logs without times may well begin alike.
+#[derive(PartialEq, Eq, Hash)]
+enum Alike {
+    Name(String),
+    FirstTime(Timestamp),
+    /// One was removed meanwhile, the other is an archive: it may have been packed, and renamed since.
+    Packed,
 }
 
 fn leave_copies(candidates: &mut [Candidate], wanted: &Wanted<'_>, report: &mut Report) {
-    // Under one name, or with the same first time: logs without times may well begin alike.
-    let mut alike: HashMap<(usize, Result<Timestamp, String>), Vec<usize>> = HashMap::new();
+    let mut alike: HashMap<(usize, Alike), Vec<usize>> = HashMap::new();
     for at in 0..candidates.len() {
-        let Candidate { family, plain_name, first, .. } = &candidates[at];
-        let mut keys: Vec<(usize, Result<Timestamp, String>)> = vec![(*family, Err(plain_name.clone()))];
-        keys.extend(first.map(|first| (*family, Ok(first))));
-        for key in keys {
-            let others = alike.entry(key).or_default();
+        let Candidate { chosen, family, plain_name, first, vanished, .. } = &candidates[at];
+        let packed = chosen.about.packing != Packing::Plain;
+        let keys = [
+            Some(Alike::Name(plain_name.clone())),
+            first.map(Alike::FirstTime),
+            (*vanished || packed).then_some(Alike::Packed),
+        ];
+        let family = *family;
+        for key in keys.into_iter().flatten() {
+            let others = alike.entry((family, key)).or_default();
             for other in others.iter().copied() {
                 let (a, b) = (&candidates[other], &candidates[at]);
                 let common = a.head.len().min(b.head.len());
-                if a.left.is_some() || b.left.is_some() || a.head[..common] != b.head[..common] {
+                let both_stand = !a.vanished && !b.vanished;
+                let renamed = a.plain_name != b.plain_name && (a.first.is_none() || a.first != b.first);
+                if a.left.is_some()
+                    || b.left.is_some()
+                    || a.head[..common] != b.head[..common]
+                    || (renamed && both_stand)
+                {
                     continue;
                 }
                 let (same, read) = same_text(&a.chosen, &b.chosen, &wanted.limits);
                 report.bytes_read += read;
                 if same {
-                    let (spared, kept) = if spare(&a.chosen, &b.chosen) { (other, at) } else { (at, other) };
-                    let why =
-                        format!("its text is also in {}, which is read", candidates[kept].chosen.about.file);
-                    candidates[spared].left = Some(why);
+                    leave_one(candidates, other, at);
                 }
             }
             others.push(at);
         }
+    }
+}
+
+/// Of two with the same text. What was removed takes the turn of its archive.
+fn leave_one(candidates: &mut [Candidate], one: usize, other: usize) {
+    let first = spare(&candidates[one].chosen, &candidates[other].chosen);
+    let (spared, kept) = if first { (one, other) } else { (other, one) };
+    let why = format!("its text is also in {}, which is read", candidates[kept].chosen.about.file);
+    candidates[spared].left = Some(why);
+    if candidates[kept].vanished {
+        candidates.swap(spared, kept);
     }
 }
 
