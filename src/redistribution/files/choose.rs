@@ -227,13 +227,14 @@ enum Alike {
 
 fn leave_copies(candidates: &mut [Candidate], wanted: &Wanted<'_>, report: &mut Report) {
     let mut alike: HashMap<(usize, Alike), Vec<usize>> = HashMap::new();
+    let any_vanished = candidates.iter().any(|candidate| candidate.vanished);
     for at in 0..candidates.len() {
         let Candidate { chosen, family, plain_name, first, vanished, .. } = &candidates[at];
         let packed = chosen.about.packing != Packing::Plain;
         let keys = [
             Some(Alike::Name(plain_name.clone())),
             first.map(Alike::FirstTime),
-            (*vanished || packed).then_some(Alike::Packed),
+            (any_vanished && (*vanished || packed)).then_some(Alike::Packed),
         ];
         let family = *family;
         for key in keys.into_iter().flatten() {
@@ -274,42 +275,31 @@ fn leave_one(candidates: &mut [Candidate], one: usize, other: usize) {
 
 /// Leaves what begins behind the period, and archives whose next file begins before it.
 fn leave_by_start(candidates: &mut [Candidate], wanted: &Wanted<'_>) {
-    for at in 0..candidates.len() {
-        let Candidate { chosen, first: Some(first), family, left: None, .. } = &candidates[at] else {
-            continue;
-        };
-        if chosen.is_seekable() {
-            continue;
-        }
-        let rest = || candidates.iter().filter(|c| c.family == *family && c.left.is_none());
+    for family in candidates.chunk_by_mut(|a, b| a.family == b.family) {
+        let mut rest: Vec<&mut Candidate> = family.iter_mut().filter(|c| c.left.is_none()).collect();
         // Only a family that is in order says when its archives end.
-        let in_order = || rest().map(|c| c.first).is_sorted() && rest().all(|c| c.first.is_some());
-        let kept = |c: &&Candidate| c.family == *family && c.left.is_none();
-        let next = candidates[at + 1..].iter().find(kept);
-        let before = candidates[..at].iter().rfind(|c| c.family == *family);
-        let slack = |one: Option<&Candidate>, other: Option<&Candidate>| {
-            let dates = one.zip(other).and_then(|(a, b)| a.chosen.about.dated.zip(b.chosen.about.dated));
-            let following = dates.is_some_and(|(a, b)| a.tomorrow().is_ok_and(|tomorrow| tomorrow == b));
-            if following { SignedDuration::ZERO } else { wanted.limits.disorder }
-        };
-        let here = Some(&candidates[at]);
-        let past = wanted
-            .until
-            .is_some_and(|until| *first > until.saturating_add(slack(before, here)).unwrap_or(until));
-        let over = |since: Timestamp| {
-            let begins = next.and_then(|next| next.first).filter(|_| in_order());
-            begins.filter(|first| first.saturating_add(slack(here, next)).is_ok_and(|end| end <= since))
-        };
-        let why = if past {
-            Some(format!("it begins {first}, after the period"))
-        } else {
-            wanted
-                .since
-                .and_then(over)
-                .map(|next| format!("the file after it begins {next}, before the period"))
-        };
-        if why.is_some() {
-            candidates[at].left = why;
+        let firsts: Vec<Option<Timestamp>> = rest.iter().map(|c| c.first).collect();
+        let in_order = firsts.iter().all(Option::is_some) && firsts.is_sorted();
+        for at in 0..rest.len() {
+            let Some(first) = firsts[at].filter(|_| !rest[at].chosen.is_seekable()) else { continue };
+            let slack = |one: Option<usize>| {
+                let dated = |at: usize| rest.get(at).and_then(|c| c.chosen.about.dated);
+                let dates = one.and_then(|one| dated(one).zip(dated(one + 1)));
+                let following = dates.is_some_and(|(a, b)| a.tomorrow().is_ok_and(|tomorrow| tomorrow == b));
+                if following { SignedDuration::ZERO } else { wanted.limits.disorder }
+            };
+            let (before, behind) = (slack(at.checked_sub(1)), slack(Some(at)));
+            let past =
+                wanted.until.is_some_and(|until| first > until.saturating_add(before).unwrap_or(until));
+            let next = firsts.get(at + 1).copied().flatten().filter(|_| in_order);
+            let over = |since: Timestamp| {
+                next.filter(|next| next.saturating_add(behind).is_ok_and(|end| end <= since))
+            };
+            rest[at].left = match wanted.since.and_then(over) {
+                _ if past => Some(format!("it begins {first}, after the period")),
+                Some(next) => Some(format!("the file after it begins {next}, before the period")),
+                None => None,
+            };
         }
     }
 }
