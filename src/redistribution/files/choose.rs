@@ -7,16 +7,22 @@
 //! In this order, a file is left: it was last written a day before the period; the date in its name and that of its
 //! neighbours stand two days outside of it, and it was not written since; it's a copy; its first line is younger than
 //! the period; it's an archive and the next of its family begins before the period; no line of it lies in the period.
+//!
+//! Between archives of following days by their names the border is exact; else lines may stand on the wrong side of
+//! it, by as much as lines of one file may stand out of order.
 
 use super::Limits;
 use super::bisect::{Found as Searched, Probes};
 use super::collect::{Collected, Found, collect};
 use super::copies::{same_text, spare};
+use super::decompress::Packing;
 use super::open::{About, Chosen, fault_in, fault_of, shown_path, sniff};
 use super::report::{Kind, Left, Report};
+use super::source::Encoding;
 use super::stream::lines;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// What is asked for.
@@ -48,6 +54,8 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How much of a file's start is looked at: at first, and where no time was found.
 const HEAD: usize = 2 << 10;
 const HEAD_MOST: usize = 64 << 10;
+/// How much of it is kept to tell copies.
+const HEAD_KEPT: usize = 256;
 
 /// A file with what its start says.
 struct Candidate {
@@ -56,6 +64,7 @@ struct Candidate {
     head: Vec<u8>,
     family: usize,
     plain_name: String,
+    vanished: bool,
     left: Option<String>,
 }
 
@@ -150,8 +159,8 @@ fn candidate(found: Found, family: usize, wanted: &Wanted<'_>, report: &mut Repo
             size: found.size,
             modified: found.modified,
             dated: found.member.date(),
-            packing: super::decompress::Packing::Plain,
-            encoding: super::source::Encoding::Bytes,
+            packing: Packing::Plain,
+            encoding: Encoding::Bytes,
         },
         range: 0..found.size,
         note: None,
@@ -182,10 +191,7 @@ fn candidate(found: Found, family: usize, wanted: &Wanted<'_>, report: &mut Repo
         }
     }
     let (mut head, mut first) = (Vec::new(), None);
-    if wanted.since.is_some()
-        || wanted.until.is_some()
-        || chosen.about.packing != super::decompress::Packing::Plain
-    {
+    if wanted.since.is_some() || wanted.until.is_some() || chosen.about.packing != Packing::Plain {
         for most in [HEAD, HEAD_MOST] {
             let (start, read) = chosen.head_of(&file, most, &wanted.limits);
             report.bytes_read += read;
@@ -196,72 +202,105 @@ fn candidate(found: Found, family: usize, wanted: &Wanted<'_>, report: &mut Repo
                 break;
             }
         }
-        head.truncate(HEAD);
+        head.truncate(HEAD_KEPT);
         head.shrink_to_fit();
     }
-    Some(Candidate { chosen, first, head, family, plain_name: found.member.plain, left: None })
+    Some(Candidate {
+        chosen,
+        first,
+        head,
+        family,
+        plain_name: found.member.plain,
+        vanished: found.vanished,
+        left: None,
+    })
+}
+
+/// By what two files of a family may hold the same text. Logs without times may well begin alike.
+#[derive(PartialEq, Eq, Hash)]
+enum Alike {
+    Name(String),
+    FirstTime(Timestamp),
+    /// One was removed meanwhile, the other is an archive: it may have been packed, and renamed since.
+    Packed,
 }
 
 fn leave_copies(candidates: &mut [Candidate], wanted: &Wanted<'_>, report: &mut Report) {
-    for one in 0..candidates.len() {
-        for other in one + 1..candidates.len() {
-            let (a, b) = (&candidates[one], &candidates[other]);
-            if a.family != b.family {
-                break;
+    let mut alike: HashMap<(usize, Alike), Vec<usize>> = HashMap::new();
+    let any_vanished = candidates.iter().any(|candidate| candidate.vanished);
+    for at in 0..candidates.len() {
+        let Candidate { chosen, family, plain_name, first, vanished, .. } = &candidates[at];
+        let packed = chosen.about.packing != Packing::Plain;
+        let keys = [
+            Some(Alike::Name(plain_name.clone())),
+            first.map(Alike::FirstTime),
+            (any_vanished && (*vanished || packed)).then_some(Alike::Packed),
+        ];
+        let family = *family;
+        for key in keys.into_iter().flatten() {
+            let others = alike.entry((family, key)).or_default();
+            for other in others.iter().copied() {
+                let (a, b) = (&candidates[other], &candidates[at]);
+                let common = a.head.len().min(b.head.len());
+                let both_stand = !a.vanished && !b.vanished;
+                let renamed = a.plain_name != b.plain_name && (a.first.is_none() || a.first != b.first);
+                if a.left.is_some()
+                    || b.left.is_some()
+                    || a.head[..common] != b.head[..common]
+                    || (renamed && both_stand)
+                {
+                    continue;
+                }
+                let (same, read) = same_text(&a.chosen, &b.chosen, &wanted.limits);
+                report.bytes_read += read;
+                if same {
+                    leave_one(candidates, other, at);
+                }
             }
-            // Under one name, or with the same times: logs without times may well begin alike.
-            let common = a.head.len().min(b.head.len());
-            let timed = a.first.is_some() && a.first == b.first && common > 0;
-            let twins = a.plain_name == b.plain_name;
-            if a.left.is_some()
-                || b.left.is_some()
-                || !(timed || twins)
-                || a.head[..common] != b.head[..common]
-            {
-                continue;
-            }
-            let (same, read) = same_text(&a.chosen, &b.chosen, &wanted.limits);
-            report.bytes_read += read;
-            if same {
-                let (spared, kept) = if spare(&a.chosen, &b.chosen) { (one, other) } else { (other, one) };
-                let why =
-                    format!("its text is also in {}, which is read", candidates[kept].chosen.about.file);
-                candidates[spared].left = Some(why);
-            }
+            others.push(at);
         }
+    }
+}
+
+/// Of two with the same text. What was removed takes the turn of its archive.
+fn leave_one(candidates: &mut [Candidate], one: usize, other: usize) {
+    let first = spare(&candidates[one].chosen, &candidates[other].chosen);
+    let (spared, kept) = if first { (one, other) } else { (other, one) };
+    let why = format!("its text is also in {}, which is read", candidates[kept].chosen.about.file);
+    candidates[spared].left = Some(why);
+    if candidates[kept].vanished {
+        candidates.swap(spared, kept);
     }
 }
 
 /// Leaves what begins behind the period, and archives whose next file begins before it.
 fn leave_by_start(candidates: &mut [Candidate], wanted: &Wanted<'_>) {
-    let disorder = wanted.limits.disorder;
-    for at in 0..candidates.len() {
-        let Candidate { chosen, first: Some(first), family, left: None, .. } = &candidates[at] else {
-            continue;
-        };
-        if chosen.is_seekable() {
-            continue;
-        }
-        let past = wanted.until.is_some_and(|until| *first > until.saturating_add(disorder).unwrap_or(until));
-        let rest = || candidates.iter().filter(|c| c.family == *family && c.left.is_none());
+    for family in candidates.chunk_by_mut(|a, b| a.family == b.family) {
+        let mut rest: Vec<&mut Candidate> = family.iter_mut().filter(|c| c.left.is_none()).collect();
         // Only a family that is in order says when its archives end.
-        let in_order = || rest().map(|c| c.first).is_sorted() && rest().all(|c| c.first.is_some());
-        let next = candidates[at + 1..]
-            .iter()
-            .find(|c| c.family == *family && c.left.is_none())
-            .and_then(|c| c.first);
-        let over = |since: Timestamp| {
-            next.is_some_and(|next| next.saturating_add(disorder).is_ok_and(|next| next < since))
-                && in_order()
-        };
-        let why = if past {
-            Some(format!("it begins {first}, after the period"))
-        } else if wanted.since.is_some_and(over) {
-            next.map(|next| format!("the file after it begins {next}, before the period"))
-        } else {
-            None
-        };
-        candidates[at].left = why;
+        let firsts: Vec<Option<Timestamp>> = rest.iter().map(|c| c.first).collect();
+        let in_order = firsts.iter().all(Option::is_some) && firsts.is_sorted();
+        for at in 0..rest.len() {
+            let Some(first) = firsts[at].filter(|_| !rest[at].chosen.is_seekable()) else { continue };
+            let slack = |one: Option<usize>| {
+                let dated = |at: usize| rest.get(at).and_then(|c| c.chosen.about.dated);
+                let dates = one.and_then(|one| dated(one).zip(dated(one + 1)));
+                let following = dates.is_some_and(|(a, b)| a.tomorrow().is_ok_and(|tomorrow| tomorrow == b));
+                if following { SignedDuration::ZERO } else { wanted.limits.disorder }
+            };
+            let (before, behind) = (slack(at.checked_sub(1)), slack(Some(at)));
+            let past =
+                wanted.until.is_some_and(|until| first > until.saturating_add(before).unwrap_or(until));
+            let next = firsts.get(at + 1).copied().flatten().filter(|_| in_order);
+            let over = |since: Timestamp| {
+                next.filter(|next| next.saturating_add(behind).is_ok_and(|end| end <= since))
+            };
+            rest[at].left = match wanted.since.and_then(over) {
+                _ if past => Some(format!("it begins {first}, after the period")),
+                Some(next) => Some(format!("the file after it begins {next}, before the period")),
+                None => None,
+            };
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Found {
     /// Which of the paths asked for led to it.
     pub(super) asked: usize,
     pub(super) file: Option<Arc<File>>,
+    /// It was removed after it was opened: perhaps it was packed.
+    pub(super) vanished: bool,
 }
 
 impl Found {
@@ -165,6 +167,7 @@ impl Collector {
             member: Member::of(&name),
             asked,
             file,
+            vanished: false,
         });
         Ok(())
     }
@@ -215,8 +218,11 @@ impl Collector {
                     match self.open(&path, false, asked) {
                         // Renamed since: the next look finds it by its new name.
                         Err(fault) if fault.kind == Kind::Missing => {}
-                        Err(fault) if !self.faults.contains(&fault) => self.faults.push(fault),
-                        _ => {}
+                        Err(fault) => {
+                            self.known.insert(id);
+                            self.faults.push(fault);
+                        }
+                        Ok(()) => {}
                     }
                 }
                 names.insert(id, path);
@@ -228,6 +234,9 @@ impl Collector {
     /// Takes names and sizes as they are now: a file that was renamed has grown to its end by then.
     fn settle(mut self, names: &HashMap<Id, PathBuf>) -> Collected {
         for found in &mut self.files {
+            let links =
+                found.file.as_ref().and_then(|file| file.metadata().ok()).map_or(1, |meta| meta.nlink());
+            found.vanished = links == 0;
             if let Some(path) = names.get(&found.id).filter(|path| **path != found.path) {
                 found.path.clone_from(path);
                 let name = path.file_name().map(|name| name.to_string_lossy().into_owned());

@@ -3,6 +3,7 @@
 //! In: what the readers met. Out: plain data that adds up. It opens nothing.
 
 use serde::Serialize;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Sums of reading; bytes are those on disk, so those of archives are compressed ones.
@@ -24,9 +25,11 @@ pub struct Report {
 impl Report {
     /// Adds what another step met; a file that both read is one row.
     pub fn add(&mut self, other: Report) {
+        let mine = self.files.iter().enumerate().map(|(at, reading)| (Arc::clone(&reading.file), at));
+        let mine: HashMap<Arc<str>, usize> = mine.collect();
         for reading in other.files {
-            match self.files.iter_mut().find(|mine| mine.file == reading.file) {
-                Some(mine) => mine.add(reading),
+            match mine.get(&reading.file) {
+                Some(at) => self.files[*at].add(reading),
                 None => self.files.push(reading),
             }
         }

@@ -9,7 +9,9 @@ use super::open::Chosen;
 use super::report::{Fault, Reading, Report};
 use super::source::Unpacked;
 use super::stream::{Block, Manner, blocks};
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +49,9 @@ pub struct Scan<T> {
     pub report: Report,
 }
 
+/// Index of the segment, its result, what was read, what was wrong.
+type Done<T> = (usize, T, Reading, Vec<Fault>);
+
 /// A plain file is cut into so many segments per worker, so that none waits long for the other's last.
 const PER_WORKER: u64 = 4;
 /// Compressed bytes read at once.
@@ -70,6 +75,9 @@ impl Segment<'_> {
         let whole = !self.chosen.is_seekable();
         let range = if whole { 0..self.chosen.about.size } else { self.range.clone() };
         let ends_file = whole || range.end == self.chosen.about.size;
+        // Advice only: without it the kernel reads less ahead.
+        let _ =
+            fadvise(&self.file, range.start, NonZeroU64::new(range.end - range.start), Advice::Sequential);
         let text = self.chosen.text(&self.file, range.clone(), INPUT, self.limits, self.unpacked);
         let mark = if whole || range.start > 0 { 0 } else { self.chosen.about.encoding.mark() as u64 };
         let manner = Manner {
@@ -148,6 +156,7 @@ pub fn scan<T: Send>(
     });
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<Came<T>>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<Done<T>>> = Mutex::new(Vec::new());
     let lost: Mutex<Vec<Fault>> = Mutex::new(Vec::new());
     let work = || {
         while let Some(job) = order.get(next.fetch_add(1, Ordering::Relaxed)) {

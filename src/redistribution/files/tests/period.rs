@@ -110,6 +110,33 @@ fn a_family_is_read_from_its_oldest_to_its_live_log() {
     assert_eq!(files_of(&choose(&wanted(&[folder.path("x.log.1")]))), ["x.log.1"]);
 }
 
+#[test]
+fn of_daily_archives_only_those_of_the_period_are_read() {
+    let folder = Folder::new();
+    for d in 1..=9 {
+        let date = format!("2026-03-{d:02}");
+        folder.write(&format!("dm-{date}.log.zst"), zst(day(&date, 1440).as_bytes()));
+    }
+    let asked = |paths| Wanted {
+        since: Some(at("2026-03-04T00:00:00Z")),
+        until: Some(at("2026-03-06T23:59:59Z")),
+        ..wanted(paths)
+    };
+    let paths = [folder.0.path().to_owned()];
+    let choice = choose(&asked(&paths));
+    assert_eq!(
+        files_of(&choice),
+        ["dm-2026-03-04.log.zst", "dm-2026-03-05.log.zst", "dm-2026-03-06.log.zst"]
+    );
+    // Numbered ones may have been rotated in the middle of anything.
+    for d in 1..=9 {
+        let from = folder.path(&format!("dm-2026-03-{d:02}.log.zst"));
+        fs::rename(from, folder.path(&format!("dm.log.{}.zst", 10 - d))).expect("renamed");
+    }
+    let numbered = ["dm.log.7.zst", "dm.log.6.zst", "dm.log.5.zst", "dm.log.4.zst", "dm.log.3.zst"];
+    assert_eq!(files_of(&choose(&asked(&paths))), numbered);
+}
+
 fn touch(path: &Path, time: &str) {
     let file = fs::File::options().write(true).open(path).expect("a file");
     file.set_modified(std::time::SystemTime::from(at(time))).expect("a time");
