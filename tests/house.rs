@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use tree::files;
 
 /// Which rooms a room may name: the whole traffic of the house. `cli` may name all of them.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("shown", &[]),
     ("rules", &["shown"]),
     ("mail", &[]),
