@@ -170,6 +170,10 @@ fn a_failed_command_needs_a_new_approval_and_gets_another_key() {
     assert_eq!(row.state, State::Failed);
     let expected = [("node7".to_owned(), Some(State::Confirmed)), ("node8".to_owned(), Some(State::Failed))];
     assert_eq!(row.recipients, expected, "one dead recipient takes nothing from the others");
+    let standing = journal.standing("is38", "dm", "job").expect("read");
+    assert_eq!(standing["node7"], (State::Confirmed, next.clone()));
+    assert_eq!(standing["node8"], (State::Failed, next));
+    assert!(journal.standing("is38", "dm", "other").expect("read").is_empty());
     assert_eq!(journal.pending_confirmations(9).expect("confirmations").len(), 1);
 }
 
