@@ -92,6 +92,8 @@ fn check(globals: &Globals, dir: Option<PathBuf>) -> Result<Exit, Failure> {
     };
     mistakes.extend(sources.iter().filter_map(template_mistake));
     mistakes.extend(of_samples);
+    let redistribution = rules_folder::redistribution(folder.as_deref())?;
+    mistakes.extend(rules::redistribution::compile(redistribution).err().into_iter().flatten());
     let warnings = rules.as_ref().map(|rules| unproven(rules, &samples)).unwrap_or_default();
     let mut out = Out::new();
     if globals.json {

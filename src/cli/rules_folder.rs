@@ -8,6 +8,7 @@ use super::{Exit, Failure};
 use crate::rules::logs::LogRules;
 use crate::rules::model::TransportRule;
 use crate::rules::redistribution::RedistributionRules;
+use crate::rules::redistribution::FILE;
 use crate::rules::{self, Mistake, RuleSet, Source};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -217,23 +218,54 @@ fn read(files: Vec<File>) -> Result<Vec<Source>, Failure> {
 fn texts(files: Vec<File>) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::with_capacity(files.len());
     for file in files {
-        if file.meta.len() > MOST_BYTES {
-            let text = format!("{} is longer than {MOST_BYTES} bytes", file.path.display());
-            return Err(Failure::say(Exit::Configuration, text));
-        }
-        let text = fs::read(&file.path).map_err(|e| {
-            Failure::new(
-                Exit::Configuration,
-                anyhow::Error::new(e).context(format!("read {}", file.path.display())),
-            )
-        })?;
-        let text = String::from_utf8(text).map_err(|e| {
-            let at = e.utf8_error().valid_up_to();
-            Failure::say(Exit::Configuration, format!("{} is not UTF-8 at byte {at}", file.path.display()))
-        })?;
-        sources.push(Source { file: file.name, text });
+        sources.push(text_of(file)?);
     }
     Ok(sources)
+}
+
+fn text_of(file: File) -> Result<Source, Failure> {
+    if file.meta.len() > MOST_BYTES {
+        let text = format!("{} is longer than {MOST_BYTES} bytes", file.path.display());
+        return Err(Failure::say(Exit::Configuration, text));
+    }
+    let text = fs::read(&file.path).map_err(|e| {
+        Failure::new(
+            Exit::Configuration,
+            anyhow::Error::new(e).context(format!("read {}", file.path.display())),
+        )
+    })?;
+    let text = String::from_utf8(text).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        Failure::say(Exit::Configuration, format!("{} is not UTF-8 at byte {at}", file.path.display()))
+    })?;
+    Ok(Source { file: file.name, text })
+}
+
+/// The text of `redistribution.yaml`, which only `redistribute` and `rules check` read.
+///
+/// # Errors
+/// [`Exit::Permission`] where somebody else may write it or its folder, [`Exit::Configuration`] where it is no text.
+pub fn redistribution(folder: Option<&Path>) -> Result<Option<Source>, Failure> {
+    let Some(root) = folder else { return Ok(None) };
+    let path = root.join(FILE);
+    let failed = |path: &Path, e: io::Error| {
+        let what = format!("read rules {}", path.display());
+        Failure::new(Exit::Configuration, anyhow::Error::new(e).context(what))
+    };
+    let meta = match fs::metadata(&path) {
+        Ok(meta) if meta.is_file() => meta,
+        Ok(_) => {
+            return Err(Failure::say(
+                Exit::Configuration,
+                format!("rules {} is no regular file", path.display()),
+            ));
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(&path, e)),
+    };
+    trusted(root, &fs::metadata(root).map_err(|e| failed(root, e))?)?;
+    trusted(&path, &meta)?;
+    text_of(File { name: FILE.to_owned(), path, meta }).map(Some)
 }
 
 fn mistaken(mistakes: &[Mistake]) -> Failure {

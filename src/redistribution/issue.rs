@@ -28,7 +28,7 @@ pub struct Approved {
     pub id: String,
     pub server: String,
     pub tool: String,
-    /// Tells its distribution job from every other one of the tool: see [`Approved::of`].
+    /// Tells its distribution job from every other one of the tool: see [`job_identity`].
     pub job: String,
     pub argv: Vec<Token>,
     /// Recipients, each with the ids of its failed distributions.
@@ -44,15 +44,7 @@ pub struct Approved {
 
 impl Approved {
     /// Consent to one command of a job as it was shown.
-    ///
-    /// Job numbers come back after years and one number may have several runs, so a job is told by its number,
-    /// the start of its run and its original command; without a start, by the place in the log.
     pub fn of(job: &Job, command: &Rebuilt, edits: Vec<String>) -> Approved {
-        let run = job.run.as_ref();
-        let start = run.and_then(|run| run.start).map(|at| at.to_string());
-        let place = run.filter(|run| run.start.is_none()).map(|run| format!("{}:{}", run.file, run.line));
-        let parts = [job.job.as_deref(), start.as_deref(), place.as_deref(), job.original.as_deref()];
-        let bytes: Vec<&[u8]> = parts.iter().map(|part| part.unwrap_or("").as_bytes()).collect();
         let ids = |name: &String| {
             let failed = job.recipients.failed.iter().find(|failed| failed.name == *name);
             failed.map(|failed| failed.records.clone()).unwrap_or_default()
@@ -61,7 +53,7 @@ impl Approved {
             id: command.id.clone(),
             server: job.server.clone(),
             tool: job.tool.clone(),
-            job: digest(&bytes),
+            job: job_identity(job),
             argv: command.argv.clone(),
             recipients: command.recipients.iter().map(|name| (name.clone(), ids(name))).collect(),
             directory: command.directory.clone(),
@@ -91,6 +83,18 @@ impl Approved {
     pub fn masked(&self) -> Vec<&str> {
         self.argv.iter().map(|token| if token.secret { MASK } else { token.text.as_str() }).collect()
     }
+}
+
+/// Tells a distribution job from every other one of its server and tool.
+///
+/// Job numbers come back after years and one number may have several runs, so a job is told by its number, the start
+/// of its run and its original command; without a start, by the place in the log.
+pub fn job_identity(job: &Job) -> String {
+    let run = job.run.as_ref();
+    let start = run.and_then(|run| run.start).map(|at| at.to_string());
+    let place = run.filter(|run| run.start.is_none()).map(|run| format!("{}:{}", run.file, run.line));
+    let parts = [job.job.as_deref(), start.as_deref(), place.as_deref(), job.original.as_deref()];
+    digest(&parts.map(|part| part.unwrap_or("").as_bytes()))
 }
 
 /// SHA-256 over parts of any content, each with its length before it, as lowercase hexadecimal digits.

@@ -147,6 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "one wave is one range")]
     fn one_then_a_tenth_then_the_rest() {
         let waves = parse_waves("1, 10%,rest").expect("three waves");
         assert_eq!(waves, [Wave::Count(1), Wave::Share(1_000), Wave::Rest]);

@@ -299,8 +299,8 @@ impl Journal {
 }
 
 /// By which recipients of one distribution job are taken.
-fn job_of(command: &Approved) -> String {
-    digest(&[&command.server, &command.tool, &command.job].map(|part: &String| part.as_bytes()))
+fn job_of(server: &str, tool: &str, job: &str) -> String {
+    digest(&[server, tool, job].map(str::as_bytes))
 }
 
 /// Commands in hand of processes that are gone, without an end.
@@ -359,7 +359,7 @@ fn take_over(
     command: &Approved,
     consents: &BTreeSet<String>,
 ) -> Result<Result<BTreeSet<String>, Refused>, Error> {
-    let job = job_of(command);
+    let job = job_of(&command.server, &command.tool, &command.job);
     let mut followed = BTreeSet::new();
     for (recipient, _) in &command.recipients {
         let Some(by) = rows::taken_by(db, &job, &normal(recipient))? else { continue };
@@ -429,7 +429,7 @@ fn approve(
             command.id,
             command.server,
             command.tool,
-            job_of(command),
+            job_of(&command.server, &command.tool, &command.job),
             command.hash,
             json(&kept),
             json(&consents),
@@ -467,7 +467,7 @@ fn claim(
     db.prepare_cached("UPDATE command SET process=?2,at=?3,who=?4 WHERE key=?1")
         .and_then(|mut s| s.execute(params![key, json(process), now.as_second(), who.name]))
         .doing("take a command in hand")?;
-    let job = job_of(command);
+    let job = job_of(&command.server, &command.tool, &command.job);
     for (recipient, _) in &command.recipients {
         db.prepare_cached("INSERT OR REPLACE INTO recipient(job,name,key,state) VALUES(?1,?2,?3,'intent')")
             .and_then(|mut s| s.execute([&job, &normal(recipient), &key]))

@@ -6,13 +6,14 @@
 use super::super::column::{from_json, json, time};
 use super::super::{Doing, Error};
 use super::process::Process;
-use super::{Journal, Kept, Person, chain};
+use super::{Journal, Kept, Person, chain, job_of};
 use crate::alert::name::normal;
 use crate::redistribution::issue::{Approved, End};
 use crate::redistribution::states::State;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// One attempt at one command, as the journal shows it. Secrets are masked.
@@ -270,6 +271,22 @@ impl Journal {
                 Ok((name.clone(), standing))
             })
             .collect()
+    /// How the recipients of a distribution job stand, by normal name, and through which attempt: what is confirmed
+    /// here is not left to be done, whatever the log of the first run says. `job` is its
+    /// [`job_identity`](crate::redistribution::issue::job_identity).
+    pub fn standing(
+        &self,
+        server: &str,
+        tool: &str,
+        job: &str,
+    ) -> Result<BTreeMap<String, (State, String)>, Error> {
+        let rows: Vec<(String, String, String)> = self
+            .connection
+            .prepare_cached("SELECT name,state,key FROM recipient WHERE job=?1")
+            .and_then(|mut s| {
+                s.query_map([job_of(server, tool, job)], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+            .doing("read how recipients stand")?;
+        rows.into_iter().map(|(name, word, key)| Ok((name, (parsed(&word)?, key)))).collect()
     }
 
     /// When a server was last serviced.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::redistribution::model::Token;
 use std::os::unix::fs::PermissionsExt;
+use std::slice::from_ref;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).expect("a time")
@@ -71,7 +72,7 @@ fn a_command_goes_from_approval_to_confirmation_and_is_then_done() {
     let journal = open(&folder);
     let command = command("J1.1", &["node7", "node8"]);
     assert_eq!(claim(&journal, &command), Err(Refused::NotApproved { id: "J1.1".into() }));
-    let key = approve(&journal, &[command.clone()], &[]).remove(0).expect("approved");
+    let key = approve(&journal, from_ref(&command), &[]).remove(0).expect("approved");
     assert_eq!(key, command.key(1));
     assert_eq!(states(&journal), [("J1.1".into(), State::Approved)]);
     assert_eq!(claim(&journal, &command), Ok(key.clone()));
@@ -130,10 +131,10 @@ fn what_a_dead_process_had_in_hand_is_unknown_and_only_consent_reissues_it() {
     drop(journal);
     let journal = open(&folder);
     assert_eq!(states(&journal), [("J2.1".into(), State::Unknown), ("J1.1".into(), State::Unknown)]);
-    assert!(matches!(approve(&journal, &[first.clone()], &[])[0], Err(Refused::Unknown { .. })));
+    assert!(matches!(approve(&journal, from_ref(&first), &[])[0], Err(Refused::Unknown { .. })));
     assert!(matches!(claim(&journal, &first), Err(Refused::Unknown { .. })));
-    assert!(matches!(approve(&journal, &[first.clone()], &[&other])[0], Err(Refused::Unknown { .. })));
-    let next = approve(&journal, &[first.clone()], &[&key, &other]).remove(0).expect("consented");
+    assert!(matches!(approve(&journal, from_ref(&first), &[&other])[0], Err(Refused::Unknown { .. })));
+    let next = approve(&journal, from_ref(&first), &[&key, &other]).remove(0).expect("consented");
     assert_eq!(next, first.key(2));
     assert_eq!(claim(&journal, &first), Ok(next.clone()));
     let unknown: Vec<_> = journal.unknown().expect("rows").into_iter().map(|row| row.id).collect();
@@ -153,14 +154,14 @@ fn a_failed_command_needs_a_new_approval_and_gets_another_key() {
     let folder = folder();
     let journal = open(&folder);
     let command = command("J1.1", &["node7", "node8"]);
-    approve(&journal, &[command.clone()], &[]);
+    approve(&journal, from_ref(&command), &[]);
     let key = claim(&journal, &command).expect("ours");
     let why = End::NotStarted("no such file".into());
     let failed = Verdict::Failed(why.words());
     note(&journal, &[ended(&key, why, &[("node7", failed.clone()), ("node8", failed)])]);
     assert_eq!(states(&journal), [("J1.1".into(), State::Failed)]);
     assert_eq!(claim(&journal, &command), Err(Refused::NotApproved { id: "J1.1".into() }));
-    approve(&journal, &[command.clone()], &[]);
+    approve(&journal, from_ref(&command), &[]);
     let next = claim(&journal, &command).expect("ours");
     assert_ne!(next, key);
     let verdicts = [("node7", Verdict::Confirmed), ("node8", Verdict::Failed("no route".into()))];
@@ -169,6 +170,10 @@ fn a_failed_command_needs_a_new_approval_and_gets_another_key() {
     assert_eq!(row.state, State::Failed);
     let expected = [("node7".to_owned(), Some(State::Confirmed)), ("node8".to_owned(), Some(State::Failed))];
     assert_eq!(row.recipients, expected, "one dead recipient takes nothing from the others");
+    let standing = journal.standing("is38", "dm", "job").expect("read");
+    assert_eq!(standing["node7"], (State::Confirmed, next.clone()));
+    assert_eq!(standing["node8"], (State::Failed, next));
+    assert!(journal.standing("is38", "dm", "other").expect("read").is_empty());
     assert_eq!(journal.pending_confirmations(9).expect("confirmations").len(), 1);
 }
 
@@ -177,7 +182,7 @@ fn a_manager_that_only_took_it_is_waited_for_until_the_log_or_a_person_says() {
     let folder = folder();
     let journal = open(&folder);
     let command = command("J1.1", &["node7"]);
-    approve(&journal, &[command.clone()], &[]);
+    approve(&journal, from_ref(&command), &[]);
     let key = claim(&journal, &command).expect("ours");
     note(&journal, &[ended(&key, End::Exit(0), &[("node7", Verdict::Waits)])]);
     kill_the_owner(&journal);
@@ -186,7 +191,7 @@ fn a_manager_that_only_took_it_is_waited_for_until_the_log_or_a_person_says() {
     assert_eq!(states(&journal), [("J1.1".into(), State::Issued)], "its end is known");
     assert_eq!(journal.waiting().expect("rows").len(), 1);
     assert!(matches!(claim(&journal, &command), Err(Refused::Waits { .. })));
-    approve(&journal, &[command.clone()], &[&key]);
+    approve(&journal, from_ref(&command), &[&key]);
     let next = claim(&journal, &command).expect("consented");
     let evidence = vec![("node7".to_owned(), Verdict::Confirmed)];
     note(
@@ -206,10 +211,10 @@ fn an_approval_can_be_taken_back_until_it_is_issued() {
     let folder = folder();
     let journal = open(&folder);
     let command = command("J1.1", &["node7"]);
-    let key = approve(&journal, &[command.clone()], &[]).remove(0).expect("approved");
+    let key = approve(&journal, from_ref(&command), &[]).remove(0).expect("approved");
     assert!(journal.withdraw(&key, &person("ada"), at(2)).expect("kept"));
     assert_eq!(claim(&journal, &command), Err(Refused::NotApproved { id: "J1.1".into() }));
-    approve(&journal, &[command.clone()], &[]);
+    approve(&journal, from_ref(&command), &[]);
     assert_eq!(claim(&journal, &command), Ok(key.clone()));
     assert!(!journal.withdraw(&key, &person("ada"), at(2)).expect("nothing to keep"));
 }
@@ -220,7 +225,7 @@ fn every_changed_missing_or_cut_row_of_the_record_is_named() {
     let journal = open(&folder);
     assert_eq!(journal.verify().expect("read"), Chain::Whole { rows: 0, head: String::new() });
     let command = command("J1.1", &["node7"]);
-    approve(&journal, &[command.clone()], &[]);
+    approve(&journal, from_ref(&command), &[]);
     claim(&journal, &command).expect("ours");
     journal.keep_servicing("IS38", at(7), &person("bob"), at(8)).expect("kept");
     let Chain::Whole { rows: 3, head } = journal.verify().expect("read") else { panic!("broken") };
