@@ -33,3 +33,5 @@ pub mod store;
 pub mod ticket;
 /// Windows, thresholds and scopes: arithmetic over event times. Pure.
 pub mod tracking;
+/// The approval screen of `redistribute`: draws a model, returns messages.
+pub mod tui;
