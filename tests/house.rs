@@ -18,6 +18,7 @@ use tree::files;
 
 /// Which rooms a room may name: the whole traffic of the house. `cli` may name all of them.
 const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("shown", &[]),
     ("rules", &["shown"]),
     ("mail", &[]),
@@ -43,6 +44,9 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "tracking",
         ],
     ),
+    ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
+    ("redistribution", &["rules"]),
+    ("tui", &["redistribution", "shown"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     (
         "service",
@@ -63,11 +67,11 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// Rooms without file, clock, network, environment, database, program or thread.
-const PURE: [&str; 9] =
-    ["rules", "mail", "alert", "tracking", "outage", "diagnosis", "location", "ticket", "shown"];
+const PURE: [&str; 10] =
+    ["rules", "mail", "alert", "tracking", "outage", "diagnosis", "location", "ticket", "tui", "shown"];
 
 /// The files of pure rooms that touch the world, and why.
-const EDGES: [(&str, &str); 10] = [
+const EDGES: [(&str, &str); 11] = [
     ("src/diagnosis/mod.rs", "asks what this process may do"),
     ("src/diagnosis/pass.rs", "runs a pass: threads, its time limit, the kernel's routing table"),
     ("src/diagnosis/ping.rs", "the ICMP socket of echo requests, and its runtime"),
@@ -78,6 +82,7 @@ const EDGES: [(&str, &str); 10] = [
     ("src/mail/mbox.rs", "reads an mbox while it grows no memory"),
     ("src/mail/model.rs", "a raw mail over the memory bound is an open file"),
     ("src/mail/read.rs", "reads a stream, and spills what is long"),
+    ("src/tui/terminal.rs", "the controlling terminal and signals"),
 ];
 
 /// Files longer than 600 lines: how long they may be, and why they are.

@@ -21,6 +21,9 @@ use std::collections::HashMap;
 /// Columns of the names of fields.
 const NAMES: usize = 12;
 
+/// Places end here, where the element leaves room and the screen does not end before.
+const PLACES: usize = 110;
+
 /// Lines at the end, one each, made when they are drawn.
 #[derive(Debug, Clone, Copy)]
 enum Later {
@@ -100,7 +103,7 @@ fn later(entries: &[Entry], later: Later, columns: usize, theme: Theme) -> Line<
             (name, "ok", format!("succeeded since ({place})"))
         }
     };
-    let names = (columns / 3).max(8);
+    let names = (columns / 3).clamp(8, 40);
     let rest = rest.trim_start();
     Line::from(vec![
         Span::raw(pad(name, names, theme)),
@@ -317,7 +320,8 @@ impl Pen {
                 vec![Span::styled(front, if n == 0 { style } else { quiet }), Span::styled(part, style)];
             let fits = used + 2 + width(&place) <= self.columns;
             if n == last && fits {
-                spans.push(Span::raw(" ".repeat(self.columns - used - width(&place))));
+                let edge = self.columns.min(PLACES).max(used + 2 + width(&place));
+                spans.push(Span::raw(" ".repeat(edge - used - width(&place))));
                 spans.push(Span::styled(place.clone(), quiet));
             }
             self.lines.push(Line::from(spans));

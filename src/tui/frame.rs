@@ -54,7 +54,7 @@ pub(super) fn draw(model: &mut Model, frame: &mut Frame<'_>) {
             } else {
                 &[("Enter", "leave as they are"), ("r", "reissue"), ("up/down", "choose"), ("q", "quit")]
             };
-            ("commands of an earlier session: result unknown".to_owned(), String::new(), hints)
+            ("commands of an earlier session: result unknown".to_owned(), screen.said(), hints)
         }
         Stage::Progress(screen) => {
             lines(frame, body, screen.lines(body.width.into(), body.height.into(), theme));

@@ -52,9 +52,9 @@ fn contains(field: &str, text: &str) -> bool {
     let (field, text) = (field.as_bytes(), text.as_bytes());
     let Some(first) = text.first() else { return true };
     let Some(last) = field.len().checked_sub(text.len()) else { return false };
-    (0..=last).any(|at| {
-        field[at].eq_ignore_ascii_case(first) && field[at..at + text.len()].eq_ignore_ascii_case(text)
-    })
+    let starts =
+        memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), &field[..=last]);
+    starts.into_iter().any(|at| field[at..at + text.len()].eq_ignore_ascii_case(text))
 }
 
 #[cfg(test)]

@@ -14,6 +14,16 @@ pub struct Theme {
 }
 
 impl Theme {
+    /// As the environment asks: colours unless `NO_COLOR` holds anything or `TERM` is dumb, Unicode where the locale
+    /// (`LC_ALL`, else `LC_CTYPE`, else `LANG`, the first that is not empty) says UTF-8.
+    pub fn asked(no_color: Option<&str>, term: Option<&str>, locale: Option<&str>) -> Self {
+        let locale = locale.unwrap_or("").to_ascii_lowercase();
+        Theme {
+            colour: no_color.is_none_or(str::is_empty) && term != Some("dumb"),
+            unicode: locale.contains("utf-8") || locale.contains("utf8"),
+        }
+    }
+
     fn mark(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         if self.unicode { unicode } else { ascii }
     }
@@ -98,5 +108,22 @@ impl Theme {
 
     pub(super) fn removed(self) -> Style {
         self.tinted(Style::new(), Color::Red)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Theme;
+
+    #[test]
+    fn the_environment_decides_about_colours_and_unicode() {
+        let asked = |no_color, term, locale| {
+            let theme = Theme::asked(no_color, term, locale);
+            (theme.colour, theme.unicode)
+        };
+        assert_eq!(asked(None, Some("xterm"), Some("de_DE.UTF-8")), (true, true));
+        assert_eq!(asked(Some("1"), Some("xterm"), Some("C.utf8")), (false, true));
+        assert_eq!(asked(Some(""), None, Some("C")), (true, false));
+        assert_eq!(asked(None, Some("dumb"), None), (false, false));
     }
 }

@@ -5,10 +5,10 @@
 
 use super::consent::{Answer, Consent};
 use super::detail::moment;
-use super::keys::{control, motion, scroll};
+use super::keys::{Motion, control, motion, scroll};
 use super::message::{Approved, Message, UnknownCommand};
 use super::model::{Model, Stage};
-use super::text::{count, element, fit, wrap};
+use super::text::{chop, count, element, fit, pad, wrap};
 use super::theme::Theme;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::text::Line;
@@ -17,30 +17,41 @@ pub(super) struct UnknownScreen {
     commands: Vec<(UnknownCommand, bool)>,
     chosen: usize,
     consent: Option<Consent>,
+    /// First line of the chosen command that is shown, and how many are not.
+    top: usize,
+    below: usize,
 }
 
 impl UnknownScreen {
     pub fn new(commands: Vec<UnknownCommand>) -> Self {
         let commands = commands.into_iter().map(|command| (command, false)).collect();
-        UnknownScreen { commands, chosen: 0, consent: None }
+        UnknownScreen { commands, chosen: 0, consent: None, top: 0, below: 0 }
     }
 
     pub fn consent(&self) -> Option<&Consent> {
         self.consent.as_ref()
     }
 
-    /// What happened, the commands, and the chosen one whole, as far as there is room.
-    pub fn lines(&self, columns: usize, rows: usize, theme: Theme) -> Vec<Line<'static>> {
+    /// One line for the operator.
+    pub fn said(&self) -> String {
+        if self.below > 0 { format!("{} more below: PgDn", self.below) } else { String::new() }
+    }
+
+    /// What happened, the commands, and the chosen one whole; what there is no room for can be scrolled to.
+    pub fn lines(&mut self, columns: usize, rows: usize, theme: Theme) -> Vec<Line<'static>> {
         let many = self.commands.len();
         let head = format!(
-            "{} of an earlier session ended without a known result. What was to be done was written down, then \
-             autoticket, the server or the connection stopped before the result was. Each may have run, in part or \
-             whole. Look at the distribution manager's own log before you reissue one: reissued, it may be \
-             distributed twice; left, it stays unknown and is shown again.",
+            "{} of an earlier session began, and the result was never recorded: each may have run, in part or whole. \
+             Look at the distribution manager's log first. Reissued, it may be distributed twice; left, it stays \
+             unknown and is shown again.",
             count(many, "command", "commands")
         );
         let mut lines: Vec<Line<'static>> = wrap(&head, columns, theme).into_iter().map(Line::from).collect();
-        lines.truncate(rows.saturating_sub(3).max(rows / 3));
+        let most = (rows / 2).max(2);
+        if lines.len() > most {
+            lines.truncate(most - 1);
+            lines.push(Line::from(theme.dots()));
+        }
         lines.push(Line::default());
         let room = rows.saturating_sub(lines.len());
         let height = (room / 2).clamp(1, many.max(1));
@@ -58,15 +69,23 @@ impl UnknownScreen {
             let style = if n == self.chosen { theme.chosen() } else { theme.plain() };
             lines.push(Line::styled(fit(&said, columns, theme), style));
         }
+        let mut whole: Vec<Line<'static>> = Vec::new();
         if let Some((command, _)) = self.commands.get(self.chosen) {
-            lines.push(Line::default());
-            lines.push(Line::styled("command, one element per line", theme.heading()));
-            for (n, token) in command.argv.iter().enumerate().take(rows) {
-                lines.push(Line::from(fit(&format!("{n:>3} {}", element(token)), columns, theme)));
+            whole.push(Line::default());
+            whole.push(Line::styled(fit("command, one element per line", columns, theme), theme.heading()));
+            for (n, token) in command.argv.iter().enumerate() {
+                let parts = chop(&element(token), columns.saturating_sub(4), theme);
+                let head =
+                    |part: usize| if part == 0 { format!("{n:>3} ") } else { pad(theme.turned(), 4, theme) };
+                whole.extend(parts.iter().enumerate().map(|(p, part)| Line::from(head(p) + part)));
             }
-            let names = command.recipients.iter().take(columns).cloned().collect::<Vec<_>>().join(", ");
-            lines.push(Line::from(fit(&format!("recipients: {names}"), columns, theme)));
+            let names = format!("recipients: {}", command.recipients.join(", "));
+            whole.extend(wrap(&names, columns, theme).into_iter().map(Line::from));
         }
+        let room = rows.saturating_sub(lines.len());
+        self.top = self.top.min(whole.len().saturating_sub(room.max(1)));
+        self.below = whole.len().saturating_sub(self.top + room);
+        lines.extend(whole.into_iter().skip(self.top));
         lines.truncate(rows);
         lines
     }
@@ -105,7 +124,11 @@ pub(super) fn update(model: &mut Model, key: KeyEvent) -> Vec<Message> {
             }
         }
         _ => {
-            if let Some(motion) = motion(key) {
+            let motion = motion(key);
+            if let Some(motion @ (Motion::PageUp | Motion::PageDown)) = motion {
+                screen.top = scroll(screen.top, motion, usize::MAX, 6);
+            } else if let Some(motion) = motion {
+                screen.top = 0;
                 screen.chosen = scroll(screen.chosen, motion, screen.commands.len(), 1);
             }
         }
