@@ -190,10 +190,10 @@ class Machine:
 
 
 class Fleet:
-    """The four machines, joined by a bridge, their keys exchanged."""
+    """The four machines, or those named, joined by a bridge, their keys exchanged."""
 
-    def __init__(self, folder):
-        self.folder, self.machines = folder, {}
+    def __init__(self, folder, names=ADDRESSES):
+        self.folder, self.machines, self.names = folder, {}, names
 
     def __enter__(self):
         # Overlays want a file system of their own for their changes; this one is gone with the rig.
@@ -201,7 +201,8 @@ class Fleet:
         run("ip", "link", "set", "lo", "up")
         run("ip", "link", "add", "lan", "type", "bridge")
         run("ip", "link", "set", "lan", "up")
-        for name, address in ADDRESSES.items():
+        for name in self.names:
+            address = ADDRESSES[name]
             self.machines[name] = machine = Machine(self.folder / name, name)
             run("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0", "netns", machine.pid)
             run("ip", "link", "set", f"to-{name}", "master", "lan", "up")
@@ -209,7 +210,8 @@ class Fleet:
             machine.must("ip", "link", "set", "eth0", "up")
         self.exchange_keys()
         for name in RECIPIENTS:
-            self[name].start_sshd()
+            if name in self.machines:
+                self[name].start_sshd()
         return self
 
     def __exit__(self, *_):

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 
-from reissuing import LOCAL, Redistribute, differences, here, rules
+from reissuing import LOCAL, Redistribute, differences, here, proven, rules
 from rig import Scratch, Tally, arguments, needs
 
 # Notes what it was given, then ends as its first argument says.
@@ -119,7 +119,7 @@ def shell(folder, tally):
 def note(expected, way, argv, sure):
     outcome = ended(way)[2]
     if outcome != "ok":
-        expected.append({"recipients": {LOCAL: outcome}, "argv": argv, "sure": sure})
+        expected.append({"recipients": {LOCAL: outcome}, "argv": argv, "may_be": [] if sure else ["ambiguous"]})
 
 
 def main():
@@ -138,6 +138,7 @@ def main():
         if not options.truth:
             program.init()
         for log, expected in logs:
+            proven(tally, expected)
             if options.out:
                 os.makedirs(options.out, exist_ok=True)
                 shutil.copy(log.log, options.out)
