@@ -4,8 +4,8 @@
 The distribution manager of the intermediate server (swdist, beside this file) sends a package to h1, h2 and h3 while
 h3 is down; its log says so. h3 comes back; `redistribute --approve all` has to deliver the package to h3 alone, with
 the original parameters, and a second run has to do nothing. Then the same with a bare clush, whose own words are the
-log and whose command stands in sudo's. `--by-hand` plays the operator without autoticket: what is proven then is the
-rig.
+log and whose command stands in sudo's; and with rows of a job log that ran elsewhere, and must not run here.
+`--by-hand` plays the operator without autoticket: what is proven then is the rig.
 """
 import json
 import os
@@ -15,7 +15,8 @@ from fan import RECIPIENTS, Fleet, alone, until
 from reissuing import LIST, Redistribute, differences, rules
 from rig import HERE, Scratch, Tally, arguments, needs
 
-LOG, AUTH, CLUSH_LOG = "/var/log/swdist/swdist.log", "/var/log/auth.log", "/var/log/clush.log"
+LOG, AUTH = "/var/log/swdist/swdist.log", "/var/log/auth.log"
+CLUSH_LOG, JOBLOG = "/var/log/clush.log", "/var/log/parallel.log"
 LISTS, SITE = "/var/lib/swdist/lists/emea.lst", "/opt/site software"
 PACKAGE, OTHER, SINGLE = "jre-1.3.1_02", "base-2.0", "/srv/packages/tzdata_2026a_all.deb"
 # h3 has a parameter of its own, shared with h2 and with a blank in it.
@@ -33,7 +34,8 @@ class Story:
         self.auth = self.server.syslog()
         if not self.by_hand:
             self.server.write("/usr/local/bin/autoticket", open(options.autoticket, "rb").read(), 0o755)
-        self.server.write("/etc/autoticket/redistribution.yaml", rules(["/usr/local/sbin/swdist", "/usr/bin/clush"]))
+        allowed = ["/usr/local/sbin/swdist", "/usr/bin/clush", "/usr/bin/touch"]
+        self.server.write("/etc/autoticket/redistribution.yaml", rules(allowed))
         self.server.path("/var/lib/autoticket").mkdir(mode=0o700)
         self.program = Redistribute(lambda argv: self.server.start(*argv), "/usr/local/bin/autoticket", "/etc/autoticket",
                                     "/var/lib/autoticket")
@@ -137,8 +139,8 @@ class Story:
         if not self.by_hand:
             return self.issue([LOG], expected)
         failed = undelivered(self.server.read(LOG))
-        self.tally.check("left to do", [name for _, name in failed] == [name for item in expected for name in item["recipients"]],
-                         str(failed))
+        wanted = [name for item in expected for name in item["recipients"]]
+        self.tally.check("left to do", [name for _, name in failed] == wanted, str(failed))
         if not failed:
             return 0
         names = {name for _, name in failed}
@@ -189,6 +191,25 @@ class Story:
             copied = self.fleet[name].path("/var/cache/sw") / os.path.basename(SINGLE)
             self.tally.check(f"clush: {name} has the file", copied.exists() and copied.read_bytes() == content)
 
+    def rows_of_other_hosts(self):
+        """GNU parallel ran a command on other hosts; its job log says where, but the command it names is not the one
+        that ran here. To run that here would touch a machine which nobody asked for."""
+        mark = "/opt/was here"
+        self.fleet.down("h3")
+        self.server.start("parallel", "--will-cite", "--joblog", JOBLOG, "--nonall", "-S", "1/h1,1/h2,1/h3",
+                          f"touch '{mark}'")
+        self.fleet.up("h3")
+        rows = dict(re.findall(r"^\d+\t(h\d)\t.*\t(\d+)\t0\ttouch '/opt/was here' ?$", self.server.read(JOBLOG), re.M))
+        self.tally.check("parallel: the log names hosts", rows == {"h1": "0", "h2": "0", "h3": "255"},
+                         self.server.read(JOBLOG))
+        if not self.by_hand:
+            _, plan = self.program.listed([JOBLOG])
+            wrong = differences(plan, [{"recipients": {"h3": "failed"}, "argv": None, "may_be": ["ambiguous"]}])
+            self.tally.check("parallel: the plan", not wrong, "; ".join(wrong))
+            self.program.approve_all([JOBLOG])
+        there = [name for name in self.fleet.machines if self.fleet[name].path(mark).exists()]
+        self.tally.check("parallel: nothing ran here", there == ["h1", "h2"], str(there))
+
     def issue_clush(self, narrowed, expected):
         if not self.by_hand:
             return self.issue([CLUSH_LOG, AUTH], expected)
@@ -222,7 +243,7 @@ def main():
     parser.add_argument("--by-hand", action="store_true", help="without autoticket: proves the rig")
     parser.add_argument("--show", action="store_true", help="prints the logs")
     options = parser.parse_args()
-    needs("unshare", "nsenter", "ip", "ssh-keygen", "sshd", "clush", "rsync", "sudo", "/usr/bin/python3")
+    needs("unshare", "nsenter", "ip", "ssh-keygen", "sshd", "clush", "rsync", "sudo", "parallel")
     alone()
     tally = Tally("fan-out")
     with Scratch(options.scratch) as folder, Fleet(folder) as fleet:
@@ -231,8 +252,9 @@ def main():
         story.fails()
         story.redistributes()
         story.bare_clush()
+        story.rows_of_other_hosts()
         if options.show:
-            for path in (LOG, CLUSH_LOG, AUTH):
+            for path in (LOG, CLUSH_LOG, AUTH, JOBLOG):
                 print(f"--- {path}\n{fleet.server.read(path)}", flush=True)
     tally.done(", by hand" if options.by_hand else "")
 
