@@ -84,9 +84,11 @@ class Run:
     def expected(self, dense=False):
         """What is left to deliver: from what arrived."""
         failed = {host: OUTCOMES[host] for host in self.hosts if host not in self.delivered()}
-        if self.kind == "no effect" or not failed:
+        if not failed or (self.kind == "no effect" and not dense):
             return []
-        return [{"recipients": failed, "argv": self.argv, "limit": ["--limit", "-l"],
+        if self.kind == "no effect":
+            failed = {host: outcome for host, outcome in failed.items() if outcome == "unreachable"}
+        return [{"recipients": failed, "argv": self.argv, "limit": ["--limit", "-l"], "optional": self.kind == "no effect",
                  "may_be": (["ambiguous"] if dense else []) + (["ambiguous", "retokenised"] if self.kind == "lost" else [])}]
 
     def check(self, tally):
@@ -163,8 +165,7 @@ class Judge:
         machine.write("/usr/local/bin/autoticket", pathlib.Path(options.autoticket).read_bytes(), 0o755)
         machine.write("/etc/autoticket/redistribution.yaml", rules(["/usr/bin/ansible-playbook"]))
         machine.path("/var/lib/autoticket").mkdir(mode=0o700)
-        self.program = Redistribute(lambda argv: machine.start(*argv), "/usr/local/bin/autoticket", "/etc/autoticket",
-                                    "/var/lib/autoticket")
+        self.program = Redistribute(lambda argv: machine.start(*argv), "autoticket", "/var/lib/autoticket")
         self.program.init()
 
     def case(self, tally, name, paths, expected):

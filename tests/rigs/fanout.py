@@ -9,7 +9,9 @@ log and whose command stands in sudo's; and with rows of a job log that ran else
 """
 import json
 import os
+import pathlib
 import re
+import shlex
 
 from fan import RECIPIENTS, Fleet, alone, until
 from reissuing import LIST, Redistribute, differences, rules
@@ -33,12 +35,14 @@ class Story:
         self.fleet, self.server, self.tally, self.by_hand = fleet, fleet.server, tally, options.by_hand
         self.auth = self.server.syslog()
         if not self.by_hand:
-            self.server.write("/usr/local/bin/autoticket", open(options.autoticket, "rb").read(), 0o755)
+            self.server.write("/usr/local/bin/autoticket", pathlib.Path(options.autoticket).read_bytes(), 0o755)
+            self.server.path("/usr/local/bin/redistribute").symlink_to("autoticket")
         allowed = ["/usr/local/sbin/swdist", "/usr/bin/clush", "/usr/bin/touch"]
         self.server.write("/etc/autoticket/redistribution.yaml", rules(allowed))
         self.server.path("/var/lib/autoticket").mkdir(mode=0o700)
-        self.program = Redistribute(lambda argv: self.server.start(*argv), "/usr/local/bin/autoticket", "/etc/autoticket",
-                                    "/var/lib/autoticket")
+        self.program = Redistribute(lambda argv: self.server.start(*argv), "autoticket", "/var/lib/autoticket",
+                                    link="redistribute")
+        self.transcript = []
         if not self.by_hand:
             self.program.init()
 
@@ -57,7 +61,15 @@ class Story:
         self.server.write(SINGLE, os.urandom(50_000))
 
     def swdist(self, *argv):
-        return self.server.start(*argv, directory="/srv")
+        return self.typed(*argv, directory="/srv")
+
+    def typed(self, *argv, **more):
+        """A command as somebody types it, kept with what it said."""
+        done = self.server.start(*argv, **more)
+        said = (done.stdout + done.stderr).decode(errors="replace").rstrip()
+        status = f"\n(exit status {done.returncode})" if done.returncode else ""
+        self.transcript.append(f"{self.server.name}# {shlex.join(argv)}\n{said}{status}".rstrip())
+        return done
 
     def records(self):
         """What the manager was really given, run by run: its own notes, beside the log."""
@@ -98,6 +110,7 @@ class Story:
         self.tally.check("the manager ends with 1", done.returncode == 1, f"{done.returncode} {done.stderr.decode()}")
         said = {name: state for job, name, state in results(self.server.read(LOG)) if job == "J2"}
         self.tally.check("the log shows it", said == {"h1": "OK", "h2": "OK", "h3": "UNREACHABLE"}, str(said))
+        self.typed("grep", "job=J2", LOG)
         for name, files in (("h1", 0o640), ("h2", 0o600)):
             wanted = self.expected("is38", f"/srv/packages/{PACKAGE}", files)
             self.tally.check(f"{name} has the package", self.tree(name, f"{SITE}/{PACKAGE}") == wanted,
@@ -154,10 +167,10 @@ class Story:
         wrong = differences(plan, expected)
         self.tally.check("the plan", not wrong, "; ".join(wrong))
         self.tally.check("--list's exit status", listed == (1 if expected else 0), str(listed))
-        done = self.program.approve_all(logs)
+        self.typed(*self.program.to_list(logs))
+        done = self.typed(*self.program.to_approve_all(logs))
         journal = self.program.journal()
         self.tally.check("the journal verifies", journal.returncode == 0, journal.stderr.decode(errors="replace"))
-        print(done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), flush=True)
         return done.returncode
 
     def bare_clush(self):
@@ -166,7 +179,7 @@ class Story:
             self.fleet[name].path("/var/cache/sw").mkdir()
         self.fleet.down("h3")
         command = ["/usr/bin/clush", "-S", "-f", "8", "-w", "h[1-3]", "-p", "--copy", SINGLE, "--dest", "/var/cache/sw/"]
-        done = self.server.start("sudo", *command, directory="/srv")
+        done = self.typed("sudo", *command, directory="/srv")
         self.tally.check("clush ends with ssh's status", done.returncode == 255, f"{done.returncode} {done.stderr.decode()}")
         until(lambda: any("COMMAND=" in line for line in self.auth), 5)
         self.server.write(CLUSH_LOG, done.stderr)
@@ -241,7 +254,7 @@ def listing(tree):
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--by-hand", action="store_true", help="without autoticket: proves the rig")
-    parser.add_argument("--show", action="store_true", help="prints the logs")
+    parser.add_argument("--show", action="store_true", help="prints what was typed and said")
     options = parser.parse_args()
     needs("unshare", "nsenter", "ip", "ssh-keygen", "sshd", "clush", "rsync", "sudo", "parallel")
     alone()
@@ -254,8 +267,7 @@ def main():
         story.bare_clush()
         story.rows_of_other_hosts()
         if options.show:
-            for path in (LOG, CLUSH_LOG, AUTH, JOBLOG):
-                print(f"--- {path}\n{fleet.server.read(path)}", flush=True)
+            print("\n\n".join(story.transcript), flush=True)
     tally.done(", by hand" if options.by_hand else "")
 
 

@@ -133,7 +133,7 @@ def main():
         (folder / "rules").mkdir()
         (folder / "state").mkdir(mode=0o700)
         logs = [literal(folder, tally, options.seed, options.points), shell(folder, tally)]
-        program = Redistribute(here, options.autoticket, folder / "rules", folder / "state")
+        program = Redistribute(here, options.autoticket, folder / "state", rules=folder / "rules")
         (folder / "rules" / "redistribution.yaml").write_text(rules([log.program for log, _ in logs]))
         if not options.truth:
             program.init()
