@@ -68,3 +68,19 @@ fn full_disks_limits_and_broken_databases_lose_no_mail() {
 fn calendars_of_python3_icalendar_hold_when_python_dateutil_says_so() {
     rig("calendars.py", &[]);
 }
+
+// Without `--by-hand` and `--truth` these rigs judge `redistribute`; with them, only themselves.
+#[test]
+fn a_failed_fan_out_is_redistributed_to_the_one_host_that_lacked_it() {
+    rig("fanout.py", &["--by-hand"]);
+}
+
+#[test]
+fn job_logs_of_gnu_parallel_hold_what_truly_ran() {
+    rig("parallel_log.py", &["--truth"]);
+}
+
+#[test]
+fn logs_of_ansible_and_sudo_hold_what_truly_ran() {
+    rig("ansible_log.py", &["--truth"]);
+}
