@@ -17,7 +17,6 @@ use std::sync::LazyLock;
 use tree::files;
 
 /// Which rooms a room may name: the whole traffic of the house. `cli` may name all of them.
-const ARROWS: [(&str, &[&str]); 14] = [
 const ARROWS: [(&str, &[&str]); 15] = [
     ("shown", &[]),
     ("rules", &["shown"]),
@@ -44,8 +43,6 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "tracking",
         ],
     ),
-    ("store", &["alert", "diagnosis", "location", "mail", "outage", "rules", "ticket", "tracking"]),
-    ("redistribution", &["rules"]),
     ("tui", &["redistribution", "shown"]),
     ("intake", &["alert", "mail", "rules", "shown", "store", "ticket", "tracking"]),
     (

@@ -7,8 +7,7 @@
 use super::{Exit, Failure};
 use crate::rules::logs::LogRules;
 use crate::rules::model::TransportRule;
-use crate::rules::redistribution::RedistributionRules;
-use crate::rules::redistribution::FILE;
+use crate::rules::redistribution::{FILE, RedistributionRules};
 use crate::rules::{self, Mistake, RuleSet, Source};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -20,8 +19,8 @@ use std::path::{Path, PathBuf};
 const CACHE: &str = "rules.cache";
 /// Sub-folders whose files are rules; the samples beside them are not.
 const FOLDERS: [&str; 4] = ["", "alerts", "conf.d", "templates"];
-/// Files of the folder itself.
-const FILES: [&str; 3] = ["autoticket.yaml", "thresholds.yaml", "centers.yaml"];
+/// Where logfile rules stand, which no mail needs.
+const LOGS: [&str; 1] = ["logs"];
 /// A rule file is at most this long.
 const MOST_BYTES: u64 = 8 << 20;
 
@@ -37,7 +36,7 @@ struct File {
 /// # Errors
 /// [`Exit::Permission`] where somebody else may write the rules, [`Exit::Configuration`] with all mistakes.
 pub fn load(folder: Option<&Path>, state: Option<&Path>) -> Result<RuleSet, Failure> {
-    let files = list(folder, &FOLDERS, &FILES)?;
+    let files = list(folder, &FOLDERS)?;
     let stamp = stamp(folder, &files);
     let cache = state.map(|s| s.join(CACHE));
     let kept = cache.as_deref().and_then(cached);
@@ -69,12 +68,12 @@ fn beside(mut rules: RuleSet, folder: Option<&Path>) -> RuleSet {
 
 /// The texts of a folder's rules over the embedded ones, as [`rules::compile`] takes them.
 pub fn sources(folder: Option<&Path>) -> Result<Vec<Source>, Failure> {
-    read(list(folder, &FOLDERS, &FILES)?)
+    read(list(folder, &FOLDERS)?)
 }
 
 /// The stamp of the files as they are now, without reading them.
 pub fn stamp_of(folder: Option<&Path>) -> Result<Vec<u8>, Failure> {
-    Ok(stamp(folder, &list(folder, &FOLDERS, &FILES)?))
+    Ok(stamp(folder, &list(folder, &FOLDERS)?))
 }
 
 /// The state folder said in `autoticket.yaml`, even where the rules are broken otherwise.
@@ -97,7 +96,7 @@ pub fn samples(folder: Option<&Path>) -> Vec<(String, PathBuf)> {
     found
 }
 
-fn list(folder: Option<&Path>, subs: &[&str], named: &[&str]) -> Result<Vec<File>, Failure> {
+fn list(folder: Option<&Path>, subs: &[&str]) -> Result<Vec<File>, Failure> {
     let Some(root) = folder else { return Ok(Vec::new()) };
     let failed = |path: &Path, e: io::Error| {
         Failure::new(
@@ -119,7 +118,7 @@ fn list(folder: Option<&Path>, subs: &[&str], named: &[&str]) -> Result<Vec<File
         }
         for entry in entries {
             let path = entry.map_err(|e| failed(root, e))?.path();
-            if !is_rule(&path, sub, named) {
+            if !is_rule(&path, sub) {
                 continue;
             }
             // A link is followed: packaging tools link rules into place; what it leads to is what must be trusted.
@@ -139,7 +138,7 @@ fn list(folder: Option<&Path>, subs: &[&str], named: &[&str]) -> Result<Vec<File
     Ok(files)
 }
 
-fn is_rule(path: &Path, sub: &str, named: &[&str]) -> bool {
+fn is_rule(path: &Path, sub: &str) -> bool {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let hidden = name.starts_with('.') || name.ends_with('~');
     let kind = if sub == "templates" {
@@ -147,7 +146,7 @@ fn is_rule(path: &Path, sub: &str, named: &[&str]) -> bool {
     } else {
         name.ends_with(".yaml") && !name.ends_with(".samples.yaml")
     };
-    let known = !sub.is_empty() || named.contains(&name);
+    let known = !sub.is_empty() || ["autoticket.yaml", "thresholds.yaml", "centers.yaml"].contains(&name);
     !hidden && kind && known
 }
 
@@ -194,33 +193,32 @@ fn stamp(folder: Option<&Path>, files: &[File]) -> Vec<u8> {
     stamp
 }
 
-/// What `redistribute` reads, and no mail: logfile rules, and how commands are issued.
-///
-/// # Errors
-/// As [`load`].
-pub fn of_redistribution(folder: Option<&Path>) -> Result<(LogRules, RedistributionRules), Failure> {
-    let own = texts(list(folder, &["", "logs"], &[rules::redistribution::FILE])?)?;
-    let (logs, issuing): (Vec<_>, Vec<_>) =
-        own.into_iter().partition(|source| source.file.starts_with("logs/"));
-    let mut sources = rules::logs::embedded();
-    sources.extend(logs);
-    let logs = rules::logs::compile(&sources).map_err(|mistakes| mistaken(&mistakes))?;
-    let issuing = rules::redistribution::compile(issuing.into_iter().next());
-    Ok((logs, issuing.map_err(|mistakes| mistaken(&mistakes))?))
-}
-
 fn read(files: Vec<File>) -> Result<Vec<Source>, Failure> {
     let mut sources = rules::embedded();
-    sources.extend(texts(files)?);
-    Ok(sources)
-}
-
-fn texts(files: Vec<File>) -> Result<Vec<Source>, Failure> {
-    let mut sources = Vec::with_capacity(files.len());
     for file in files {
         sources.push(text_of(file)?);
     }
     Ok(sources)
+}
+
+/// Logfile rules over the shipped ones.
+///
+/// # Errors
+/// As [`load`].
+pub fn logs(folder: Option<&Path>) -> Result<LogRules, Failure> {
+    let mut sources = rules::logs::embedded();
+    for file in list(folder, &LOGS)? {
+        sources.push(text_of(file)?);
+    }
+    rules::logs::compile(&sources).map_err(|mistakes| mistaken(&mistakes))
+}
+
+/// How commands are issued on intermediate servers.
+///
+/// # Errors
+/// As [`load`].
+pub fn issuing(folder: Option<&Path>) -> Result<RedistributionRules, Failure> {
+    rules::redistribution::compile(redistribution(folder)?).map_err(|mistakes| mistaken(&mistakes))
 }
 
 fn text_of(file: File) -> Result<Source, Failure> {

@@ -10,17 +10,20 @@ use crate::rules::logs::model::Join;
 
 /// Gives a run the command that fits it, and says whether one did. A rule without `join` gets none.
 ///
+/// `user`: whom the run ran as, where its log says so ([`Runs::user`](super::engine::Runs::user)).
 /// A command fits if its program is one of the rule's, it was given inside the window around the run's first line, and
 /// neither user nor server speak against it. Where several fit, the one given last is taken with the doubt that says
 /// so, and is never approved in bulk.
-pub fn join(run: &mut Run, rule: &LogRule, commands: &[Run]) -> bool {
+pub fn join(run: &mut Run, user: Option<&str>, rule: &LogRule, commands: &[Run]) -> bool {
     let Some(join) = rule.join.as_ref().filter(|_| run.command.is_none()) else { return false };
-    let mut fitting: Vec<&Run> = commands.iter().filter(|given| fits(run, given, join)).collect();
+    let mut fitting: Vec<&Run> = commands.iter().filter(|given| fits(run, user, given, join)).collect();
     fitting.sort_by_key(|given| given.start);
-    let Some(taken) = fitting.last() else { return false };
+    // The one given last before the run began: a later one, which clocks and buffering allow for, may be the next's.
+    let before = fitting.iter().rev().find(|given| given.start.zip(run.start).is_none_or(|(a, b)| a <= b));
+    let Some(taken) = before.or(fitting.first()).copied() else { return false };
     let Some(mut command) = taken.command.clone() else { return false };
-    // The user of a shell history is not written in it.
-    command.user = command.user.or_else(|| taken.command.as_ref().and_then(|command| command.user.clone()));
+    // A shell history does not say whose it is.
+    command.user = command.user.or_else(|| user.map(str::to_owned));
     if fitting.len() > 1 {
         let places: Vec<_> = fitting.iter().map(|given| given.place.to_string()).collect();
         command.doubts.push(format!("several candidates: {}", places.join(", ")));
@@ -37,11 +40,15 @@ pub fn join(run: &mut Run, rule: &LogRule, commands: &[Run]) -> bool {
             run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place });
         }
     }
+    if let Some(option) = super::command::without_effect(&command.argv, &rule.command.without_effect) {
+        run.why = Some(format!("`{option}`: without effect"));
+        run.outcome = Outcome::Skipped;
+    }
     run.command = Some(command);
     true
 }
 
-fn fits(run: &Run, given: &Run, join: &Join) -> bool {
+fn fits(run: &Run, user: Option<&str>, given: &Run, join: &Join) -> bool {
     let Some(command) = &given.command else { return false };
     let program = command.argv.iter().map(|token| token.text.as_str()).find(|text| !is_wrapper(text));
     let last = program.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
@@ -55,9 +62,8 @@ fn fits(run: &Run, given: &Run, join: &Join) -> bool {
         }
         _ => true,
     };
-    let same = |a: Option<&String>, b: Option<&String>| a.zip(b).is_none_or(|(a, b)| a == b);
-    let ran_as = run.command.as_ref().and_then(|command| command.user.as_ref());
-    in_time && same(run.server.as_ref(), given.server.as_ref()) && same(ran_as, command.user.as_ref())
+    let same = |a: Option<&str>, b: Option<&str>| a.zip(b).is_none_or(|(a, b)| a == b);
+    in_time && same(run.server.as_deref(), given.server.as_deref()) && same(user, command.user.as_deref())
 }
 
 /// What may stand before a program without being it: a variable's assignment.

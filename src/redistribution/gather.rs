@@ -237,10 +237,14 @@ impl Gathered {
     pub fn runs(&self) -> impl Iterator<Item = Run> {
         let results = self.runs.iter().filter(|runs| !is_of_commands(runs.reader()));
         results.flat_map(move |runs| {
-            runs.iter().map(move |mut run| {
-                join(&mut run, runs.reader().rule(), &self.commands);
+            (0..runs.len()).filter_map(move |at| {
+                let mut run = runs.get(at)?;
+                let rule = runs.reader().rule();
+                if rule.join.is_some() && run.command.is_none() {
+                    join(&mut run, runs.user(at).as_deref(), rule, &self.commands);
+                }
                 self.place(&mut run);
-                run
+                Some(run)
             })
         })
     }

@@ -62,47 +62,6 @@ impl Computers {
                 let form = normal(name);
                 device(&form).map_or(form, |known| normal(&known))
             });
-/// `user`: whom the run ran as, where its log says so ([`Runs::user`](super::engine::Runs::user)).
-/// A command fits if its program is one of the rule's, it was given inside the window around the run's first line, and
-/// neither user nor server speak against it. Where several fit, the one given last is taken with the doubt that says
-/// so, and is never approved in bulk.
-pub fn join(run: &mut Run, user: Option<&str>, rule: &LogRule, commands: &[Run]) -> bool {
-    let Some(join) = rule.join.as_ref().filter(|_| run.command.is_none()) else { return false };
-    let mut fitting: Vec<&Run> = commands.iter().filter(|given| fits(run, user, given, join)).collect();
-    fitting.sort_by_key(|given| given.start);
-    let Some(taken) = fitting.last() else { return false };
-    let Some(mut command) = taken.command.clone() else { return false };
-    // A shell history does not say whose it is.
-    command.user = command.user.or_else(|| user.map(str::to_owned));
-    if fitting.len() > 1 {
-        let places: Vec<_> = fitting.iter().map(|given| given.place.to_string()).collect();
-        command.doubts.push(format!("several candidates: {}", places.join(", ")));
-    }
-    if run.server.is_none() {
-        run.server.clone_from(&taken.server);
-    }
-    for name in
-        super::command::values_of(&command.argv, &rule.command.recipients).into_iter().flat_map(unfolded)
-    {
-        if !run.recipients.iter().any(|recipient| recipient.name == name) {
-            let place = command.place.clone();
-            let (cause, parameters) = (None, Vec::new());
-            run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place });
-        }
-    }
-    run.command = Some(command);
-    true
-fn fits(run: &Run, user: Option<&str>, given: &Run, join: &Join) -> bool {
-    let Some(command) = &given.command else { return false };
-    let program = command.argv.iter().map(|token| token.text.as_str()).find(|text| !is_wrapper(text));
-    let last = program.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-    if !join.programs.iter().any(|own| own == last) {
-        return false;
-    }
-    let in_time = match (run.start, given.start) {
-        (Some(run), Some(given)) => {
-            let later = run.duration_since(given).as_secs();
-            (-join.after..=join.before).contains(&later)
         }
         let mut forms: Vec<&String> = texts.values().collect();
         forms.sort_unstable();
@@ -209,8 +168,6 @@ pub fn compare_versions(a: &str, b: &str) -> Ordering {
         }
     }
     Ordering::Equal
-    let same = |a: Option<&str>, b: Option<&str>| a.zip(b).is_none_or(|(a, b)| a == b);
-    in_time && same(run.server.as_deref(), given.server.as_deref()) && same(user, command.user.as_deref())
 }
 
 /// When something was said: its time, and its line where times do not tell.

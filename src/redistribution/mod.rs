@@ -25,14 +25,12 @@ pub mod reader;
 pub mod rebuild;
 pub mod recognise;
 pub mod run_command;
+pub mod runner;
 pub mod scan;
 pub mod shell;
+pub mod since;
 pub mod states;
 pub mod waves;
-pub mod runner;
-#[cfg(test)]
-mod samples;
-pub mod since;
 mod written;
 
 #[cfg(test)]

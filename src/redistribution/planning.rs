@@ -10,7 +10,7 @@ use super::model::{Narrowing, Outcome, Place, Recipient, Run};
 use super::plan::{FailedRecipient, FoundIn, Job, Plan, Rebuilt, Recipients, RunPlace, SCHEMA};
 use super::rebuild::{ListText, rebuild, scrubbed, secrets};
 use super::shell;
-use crate::alert::name::same;
+use crate::alert::name::{normal, same};
 use crate::rules::glob;
 use crate::shown::Shown;
 use jiff::Timestamp;
@@ -30,6 +30,9 @@ pub struct Selection {
     pub cause: Option<String>,
 }
 
+/// Recipients of a job that are known to have it, by normal name, each with where that is written.
+pub type Delivered<'a> = &'a dyn Fn(&Job) -> BTreeMap<String, Place>;
+
 /// What only the caller can look up.
 pub struct World<'a> {
     /// How a rule narrows its commands.
@@ -40,6 +43,8 @@ pub struct World<'a> {
     pub device: &'a dyn Fn(&str) -> Option<String>,
     /// Absolute path of a program, as it would be started.
     pub program: &'a dyn Fn(&str) -> Option<String>,
+    /// What the journal knows to be delivered of a job, by normal name, whatever logs say. `None`: no journal.
+    pub delivered: Option<Delivered<'a>>,
     /// What else speaks against a run's job: packages that changed or vanished since.
     pub against: &'a dyn Fn(&Run) -> Vec<String>,
     /// Where the log records none.
@@ -55,6 +60,36 @@ struct Failure<'a> {
     number: u32,
     in_log: bool,
     records: Vec<&'a Record>,
+}
+
+/// The job of a run, before anything is known of its recipients; secrets masked.
+fn bare(run: &Run, server: &str) -> Job {
+    let mut job = Job {
+        id: String::new(),
+        tool: run.tool.clone(),
+        server: server.to_owned(),
+        rule: run.rule.clone(),
+        job: run.job.clone(),
+        run: Some(RunPlace {
+            file: run.place.file.to_string(),
+            line: run.place.line,
+            start: run.start,
+            end: run.end,
+        }),
+        packages: run.packages.clone(),
+        list: run.list.clone(),
+        recipients: Recipients::default(),
+        found_in: FoundIn::default(),
+        original: run.command.as_ref().map(|command| command.text.clone()),
+        original_argv: run.command.as_ref().map(|command| command.argv.clone()).unwrap_or_default(),
+        commands: Vec::new(),
+        refused: None,
+        blocked: Vec::new(),
+        folded: None,
+        cause: String::new(),
+    };
+    mask(&mut job, run);
+    job
 }
 
 /// Builds the plan. `runs` are all that were read, of the period or not: later ones tell what was tried since.
@@ -248,8 +283,13 @@ impl<'a> Planning<'a> {
             ..Recipients::default()
         };
         let mut left: Vec<&Recipient> = Vec::new();
+        let delivered = self.world.delivered.map(|of| of(&bare(run, server))).unwrap_or_default();
         for failure in &failures {
             let name = failure.recipient.name.clone();
+            if let Some(place) = delivered.get(&normal(&name)) {
+                recipients.recovered.push((name, place.clone()));
+                continue;
+            }
             let reported = failure.records.iter().map(|record| record.last).max();
             match self.attempts.since(run, failure.number, reported) {
                 Since::Recovered(place) => {
@@ -302,30 +342,10 @@ impl<'a> Planning<'a> {
             blocked.extend(changed.map(|why| format!("the distribution list {path}: {}", Shown::new(&why))));
         }
         blocked.extend((self.world.against)(run));
-        let mut job = Job {
-            id: String::new(),
-            tool: run.tool.clone(),
-            server: server.to_owned(),
-            rule: run.rule.clone(),
-            job: run.job.clone(),
-            run: Some(RunPlace {
-                file: run.place.file.to_string(),
-                line: run.place.line,
-                start: run.start,
-                end: run.end,
-            }),
-            packages: run.packages.clone(),
-            list: run.list.clone(),
-            cause: common_cause(&recipients.failed, run.outcome),
-            recipients,
-            found_in,
-            original: run.command.as_ref().map(|command| command.text.clone()),
-            original_argv: run.command.as_ref().map(|command| command.argv.clone()).unwrap_or_default(),
-            commands,
-            refused,
-            blocked,
-            folded,
-        };
+        let mut job = bare(run, server);
+        job.cause = common_cause(&recipients.failed, run.outcome);
+        (job.recipients, job.found_in, job.commands) = (recipients, found_in, commands);
+        (job.refused, job.blocked, job.folded) = (refused, blocked, folded);
         mask(&mut job, run);
         Some(job)
     }

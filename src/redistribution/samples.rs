@@ -1,7 +1,7 @@
 //! The shipped samples, and logs that are read both ways.
 
+use super::elsewhere::join;
 use super::engine::{Engine, Keep, Runs};
-use super::join::join;
 use super::model::{Outcome, Run};
 use super::moment::Around;
 use super::reader::Reader;

@@ -10,8 +10,8 @@ use crate::location::{Stated, verify};
 use crate::redistribution::engine::Keep;
 use crate::redistribution::files::Limits;
 use crate::redistribution::gather::{self, Gathered, gather};
-use crate::redistribution::issue::{self, Approved, FOLDERS};
-use crate::redistribution::join::{Record, Success};
+use crate::redistribution::issue::{self, FOLDERS, job_identity};
+use crate::redistribution::join::Record;
 use crate::redistribution::model::{Narrowing, Place, Run};
 use crate::redistribution::plan::{Job, Plan, Rebuilt};
 use crate::redistribution::planning::{self, Selection};
@@ -24,6 +24,7 @@ use crate::rules::redistribution::{RedistributionRules, ServerRule};
 use crate::store::journal::{JOURNAL, Journal, JournalRow};
 use crate::store::{Access, Error, FailedFilter, Store};
 use jiff::{SignedDuration, Timestamp};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,7 @@ impl Survey {
     /// What an approval of this command binds; for one that was edited, anew.
     pub(super) fn hash(&self, command: &Rebuilt) -> String {
         let environment = issued_environment(&self.rule);
-        with_world(&self.rule, &environment, &|_| None, &|_| None, |world| {
+        with_world(&self.rule, &environment, &|_| None, &|_| None, None, |world| {
             planning::approval_hash(&self.server, command, world)
         })
     }
@@ -101,7 +102,8 @@ fn folder(globals: &Globals) -> Option<PathBuf> {
 }
 
 pub(super) fn rules(globals: &Globals) -> Result<(LogRules, RedistributionRules), Failure> {
-    rules_folder::of_redistribution(folder(globals).as_deref())
+    let folder = folder(globals);
+    Ok((rules_folder::logs(folder.as_deref())?, rules_folder::issuing(folder.as_deref())?))
 }
 
 /// The journal of the state, where one was begun.
@@ -185,21 +187,27 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     let device = |name: &str| recorded_name(store.as_ref()?, name);
     let environment = issued_environment(&rule);
     let narrowing_of = |rule: &str| narrowings.get(rule).cloned().flatten();
-    let planned = |successes: &[Success]| {
-        with_world(&rule, &environment, &narrowing_of, &device, |world| {
-            planning::plan(gathered.runs(), &records, successes, &selection, world)
-        })
-    };
-    let mut plan = planned(&[]);
-    let (mut unknown, mut waiting) = (Vec::new(), Vec::new());
-    if let Some(journal) = &journal {
-        let successes = confirmed(journal, &plan)?;
-        if !successes.is_empty() {
-            plan = planned(&successes);
+    let trouble = RefCell::new(None);
+    let of_journal = |job: &Job| match journal.as_ref().map(|journal| delivered(journal, job)) {
+        Some(Ok(delivered)) => delivered,
+        Some(Err(failure)) => {
+            trouble.borrow_mut().get_or_insert(failure);
+            BTreeMap::new()
         }
-        unknown = journal.unknown()?;
-        waiting = journal.waiting()?;
+        None => BTreeMap::new(),
+    };
+    let known: Option<planning::Delivered<'_>> = if journal.is_some() { Some(&of_journal) } else { None };
+    let mut plan = with_world(&rule, &environment, &narrowing_of, &device, known, |world| {
+        planning::plan(gathered.runs(), &records, &[], &selection, world)
+    });
+    // What is delivered and not known to be could be issued twice.
+    if let Some(failure) = trouble.take() {
+        return Err(failure);
     }
+    let (unknown, waiting) = match &journal {
+        Some(journal) => (journal.unknown()?, journal.waiting()?),
+        None => (Vec::new(), Vec::new()),
+    };
     notes(&mut plan, &gathered, store.is_some());
     let absolute = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
     ask.log = paths.iter().map(absolute).collect();
@@ -353,6 +361,7 @@ fn with_world<T>(
     environment: &[(String, String)],
     narrowing: &dyn Fn(&str) -> Option<Narrowing>,
     device: &dyn Fn(&str) -> Option<String>,
+    delivered: Option<planning::Delivered<'_>>,
     act: impl FnOnce(&planning::World<'_>) -> T,
 ) -> T {
     act(&planning::World {
@@ -362,6 +371,7 @@ fn with_world<T>(
         program: &|program| {
             issue::look_up(program, &run_command::runs).map(|path| path.to_string_lossy().into_owned())
         },
+        delivered,
         against: &against,
         directory: rule.directory.as_deref(),
         user: rule.user.as_deref(),
@@ -401,30 +411,12 @@ fn against(run: &Run) -> Vec<String> {
         .collect()
 }
 
-/// What the journal knows to be delivered: a log may not say so.
-fn confirmed(journal: &Journal, plan: &Plan) -> Result<Vec<Success>, Failure> {
-    let mut successes = Vec::new();
-    let place =
-        |key: &str| Place { file: Arc::from(format!("journal {}", &key[..key.len().min(12)])), line: 0 };
-    for job in plan.jobs.iter().filter(|job| is_open(job)) {
-        for command in &job.commands {
-            let approved = Approved::of(job, command, Vec::new());
-            for (recipient, standing) in journal.standing(&approved)? {
-                let Some(standing) = standing.filter(|standing| standing.state == State::Confirmed) else {
-                    continue;
-                };
-                let packages =
-                    job.packages.iter().chain(job.original.iter().filter(|_| job.packages.is_empty()));
-                successes.extend(packages.map(|package| Success {
-                    recipient: recipient.clone(),
-                    package: package.clone(),
-                    at: Some(standing.at),
-                    place: place(&standing.key),
-                }));
-            }
-        }
-    }
-    Ok(successes)
+/// What the journal knows to be delivered of a job: a log may not say so.
+fn delivered(journal: &Journal, job: &Job) -> Result<BTreeMap<String, Place>, Failure> {
+    let standing = journal.standing(&job.server, &job.tool, &job_identity(job))?;
+    let place = |key: &str| Place { file: Arc::from(format!("journal {}", key.get(..12).unwrap_or(key))), line: 0 };
+    let confirmed = standing.into_iter().filter(|(_, (state, _))| *state == State::Confirmed);
+    Ok(confirmed.map(|(name, (_, key))| (name, place(&key))).collect())
 }
 
 /// What the operator must know of the reading.

@@ -120,9 +120,6 @@ fn segments(chosen: &Chosen, file: &File, workers: usize, limits: &Limits) -> Ve
     cuts.windows(2).map(|cut| cut[0]..cut[1]).collect()
 }
 
-/// What came of which job.
-type Came<T> = (usize, T, Reading, Vec<Fault>);
-
 /// Reads all of `files` with `workers` threads. `per_segment` is called once for each segment, on any of them; it asks
 /// the segment for its blocks. Memory: about two chunks and a longest line for each worker, and what an archive needs.
 pub fn scan<T: Send>(
@@ -155,7 +152,6 @@ pub fn scan<T: Send>(
         std::cmp::Reverse(range.end - range.start)
     });
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<Came<T>>> = Mutex::new(Vec::new());
     let done: Mutex<Vec<Done<T>>> = Mutex::new(Vec::new());
     let lost: Mutex<Vec<Fault>> = Mutex::new(Vec::new());
     let work = || {

@@ -8,7 +8,7 @@ use super::super::{Doing, Error};
 use super::process::Process;
 use super::{Journal, Kept, Person, chain, job_of};
 use crate::alert::name::normal;
-use crate::redistribution::issue::{Approved, End};
+use crate::redistribution::issue::End;
 use crate::redistribution::states::State;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -45,15 +45,6 @@ pub struct JournalRow {
     pub list: Option<PathBuf>,
     /// The attempt that a person let follow it.
     pub follower: Option<String>,
-}
-
-/// Where one recipient stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// Of the attempt that took it last.
-    pub key: String,
-    pub state: State,
-    pub at: Timestamp,
 }
 
 /// What the service center has not been told yet.
@@ -256,24 +247,12 @@ impl Journal {
             .collect()
     }
 
-    /// Where each recipient of a command stands, by whichever attempt took it last.
-    ///
-    /// # Errors
-    /// Of the database.
-    pub fn standing(&self, command: &Approved) -> Result<Vec<(String, Option<Standing>)>, Error> {
-        let job = super::job_of(command);
-        let recipients = command.recipients.iter();
-        recipients
-            .map(|(name, _)| {
-                let taken = taken_by(&self.connection, &job, &normal(name))?;
-                let standing =
-                    taken.map(|taken| Standing { key: taken.key, state: taken.state, at: time(taken.at) });
-                Ok((name.clone(), standing))
-            })
-            .collect()
     /// How the recipients of a distribution job stand, by normal name, and through which attempt: what is confirmed
     /// here is not left to be done, whatever the log of the first run says. `job` is its
     /// [`job_identity`](crate::redistribution::issue::job_identity).
+    ///
+    /// # Errors
+    /// Of the database.
     pub fn standing(
         &self,
         server: &str,
@@ -285,6 +264,7 @@ impl Journal {
             .prepare_cached("SELECT name,state,key FROM recipient WHERE job=?1")
             .and_then(|mut s| {
                 s.query_map([job_of(server, tool, job)], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+            })
             .doing("read how recipients stand")?;
         rows.into_iter().map(|(name, word, key)| Ok((name, (parsed(&word)?, key)))).collect()
     }

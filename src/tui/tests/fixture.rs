@@ -48,6 +48,7 @@ pub fn job(number: usize, cause: &str, packages: &[&str], recipients: &[&str], o
         packages: packages.iter().map(|p| (*p).to_owned()).collect(),
         list: Some("/etc/dist/lists/east.lst".into()),
         recipients: Recipients {
+            folded: Vec::new(),
             all: (40..80).map(|n| format!("node{n}")).collect(),
             failed: recipients
                 .iter()

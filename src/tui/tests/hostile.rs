@@ -129,6 +129,7 @@ impl Dice {
             packages: self.many(3, Self::text),
             list: self.some(Self::text),
             recipients: Recipients {
+                folded: Vec::new(),
                 all: self.many(3, Self::text),
                 failed: self.many(4, Self::recipient),
                 recovered: self.many(2, |d| (d.text(), d.place())),
