@@ -67,6 +67,9 @@ _autoticket() {
             autoticket,outage)
                 cmd="autoticket__subcmd__outage"
                 ;;
+            autoticket,redistribute)
+                cmd="autoticket__subcmd__redistribute"
+                ;;
             autoticket,repaired)
                 cmd="autoticket__subcmd__repaired"
                 ;;
@@ -226,6 +229,9 @@ _autoticket() {
             autoticket__subcmd__help,outage)
                 cmd="autoticket__subcmd__help__subcmd__outage"
                 ;;
+            autoticket__subcmd__help,redistribute)
+                cmd="autoticket__subcmd__help__subcmd__redistribute"
+                ;;
             autoticket__subcmd__help,repaired)
                 cmd="autoticket__subcmd__help__subcmd__repaired"
                 ;;
@@ -309,6 +315,12 @@ _autoticket() {
                 ;;
             autoticket__subcmd__help__subcmd__outage,remove)
                 cmd="autoticket__subcmd__help__subcmd__outage__subcmd__remove"
+                ;;
+            autoticket__subcmd__help__subcmd__redistribute,journal)
+                cmd="autoticket__subcmd__help__subcmd__redistribute__subcmd__journal"
+                ;;
+            autoticket__subcmd__help__subcmd__redistribute,sync)
+                cmd="autoticket__subcmd__help__subcmd__redistribute__subcmd__sync"
                 ;;
             autoticket__subcmd__help__subcmd__rules,check)
                 cmd="autoticket__subcmd__help__subcmd__rules__subcmd__check"
@@ -433,6 +445,24 @@ _autoticket() {
             autoticket__subcmd__outage__subcmd__help,remove)
                 cmd="autoticket__subcmd__outage__subcmd__help__subcmd__remove"
                 ;;
+            autoticket__subcmd__redistribute,help)
+                cmd="autoticket__subcmd__redistribute__subcmd__help"
+                ;;
+            autoticket__subcmd__redistribute,journal)
+                cmd="autoticket__subcmd__redistribute__subcmd__journal"
+                ;;
+            autoticket__subcmd__redistribute,sync)
+                cmd="autoticket__subcmd__redistribute__subcmd__sync"
+                ;;
+            autoticket__subcmd__redistribute__subcmd__help,help)
+                cmd="autoticket__subcmd__redistribute__subcmd__help__subcmd__help"
+                ;;
+            autoticket__subcmd__redistribute__subcmd__help,journal)
+                cmd="autoticket__subcmd__redistribute__subcmd__help__subcmd__journal"
+                ;;
+            autoticket__subcmd__redistribute__subcmd__help,sync)
+                cmd="autoticket__subcmd__redistribute__subcmd__help__subcmd__sync"
+                ;;
             autoticket__subcmd__rules,check)
                 cmd="autoticket__subcmd__rules__subcmd__check"
                 ;;
@@ -524,7 +554,7 @@ _autoticket() {
 
     case "${cmd}" in
         autoticket)
-            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help"
+            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1430,7 +1460,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help)
-            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired audit rules diagnose doctor man completions help"
+            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1976,6 +2006,48 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help__subcmd__outage__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__redistribute)
+            opts="journal sync"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__redistribute__subcmd__journal)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__redistribute__subcmd__sync)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3050,6 +3122,212 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__outage__subcmd__remove)
+            opts="-h -V --dry-run --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__redistribute)
+            opts="-h -V --server --since --until --ticket --package --job --recipient --cause --log --format --list --plan --apply --approve --again --waves --max-errors --parallel --dry-run --rules --state --now --json --help --version journal sync help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ticket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --package)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --job)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cause)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --apply)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --approve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --again)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --waves)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-errors)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__redistribute__subcmd__help)
+            opts="journal sync help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__redistribute__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__redistribute__subcmd__help__subcmd__journal)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__redistribute__subcmd__help__subcmd__sync)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__redistribute__subcmd__journal)
+            opts="-h -V --limit --record --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__redistribute__subcmd__sync)
             opts="-h -V --dry-run --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

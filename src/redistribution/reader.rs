@@ -264,11 +264,8 @@ fn value_end(text: &[u8]) -> usize {
     let (mut inside, mut escaped, mut depth) = (false, false, 0usize);
     for (at, byte) in text.iter().enumerate() {
         match byte {
-            _ if !quoted => {
-                if byte.is_ascii_whitespace() {
-                    return at;
-                }
-            }
+            _ if !quoted && byte.is_ascii_whitespace() => return at,
+            _ if !quoted => {}
             _ if escaped => escaped = false,
             b'\\' if inside => escaped = true,
             b'"' => {

@@ -249,7 +249,6 @@ impl Model {
         self.by_id.get(id).map(|(j, c)| &self.entries[*j].commands[*c].built)
     }
 
-
     pub(super) fn at(&self, (j, c): At) -> &Shown {
         &self.entries[j].commands[c]
     }

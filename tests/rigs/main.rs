@@ -69,18 +69,18 @@ fn calendars_of_python3_icalendar_hold_when_python_dateutil_says_so() {
     rig("calendars.py", &[]);
 }
 
-// Without `--by-hand` and `--truth` these rigs judge `redistribute`; with them, only themselves.
+// With `--by-hand` and `--truth` these rigs judge only themselves.
 #[test]
 fn a_failed_fan_out_is_redistributed_to_the_one_host_that_lacked_it() {
-    rig("fanout.py", &["--by-hand"]);
+    rig("fanout.py", &[]);
 }
 
 #[test]
 fn job_logs_of_gnu_parallel_hold_what_truly_ran() {
-    rig("parallel_log.py", &["--truth"]);
+    rig("parallel_log.py", &[]);
 }
 
 #[test]
 fn logs_of_ansible_and_sudo_hold_what_truly_ran() {
-    rig("ansible_log.py", &["--truth"]);
+    rig("ansible_log.py", &[]);
 }

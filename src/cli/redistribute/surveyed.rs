@@ -414,7 +414,8 @@ fn against(run: &Run) -> Vec<String> {
 /// What the journal knows to be delivered of a job: a log may not say so.
 fn delivered(journal: &Journal, job: &Job) -> Result<BTreeMap<String, Place>, Failure> {
     let standing = journal.standing(&job.server, &job.tool, &job_identity(job))?;
-    let place = |key: &str| Place { file: Arc::from(format!("journal {}", key.get(..12).unwrap_or(key))), line: 0 };
+    let place =
+        |key: &str| Place { file: Arc::from(format!("journal {}", key.get(..12).unwrap_or(key))), line: 0 };
     let confirmed = standing.into_iter().filter(|(_, (state, _))| *state == State::Confirmed);
     Ok(confirmed.map(|(name, (_, key))| (name, place(&key))).collect())
 }

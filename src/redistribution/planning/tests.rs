@@ -78,6 +78,7 @@ fn narrowing(_: &str) -> Option<Narrowing> {
 }
 
 const WORLD: World = World {
+    delivered: None,
     narrowing: &narrowing,
     list: &|_| None,
     device: &|_| None,
