@@ -102,11 +102,8 @@ fn a_program_that_is_not_allowed_is_refused_with_the_line_to_add() {
     server.allow("/bin/true");
     let refused = server.run(&["--approve", "all"]);
     assert_eq!((refused.exit, server.calls().as_str()), (1, ""), "{}", refused.out);
-    let told = format!(
-        "may not be started on is1: add it to redistribution.yaml\nservers:\n  is1:\n    allow: [/bin/true, {}]",
-        server.path("swdist")
-    );
-    assert!(refused.out.contains(&told), "{}", refused.out);
+    let told = "may not be started on is1: add it to redistribution.yaml\nservers:\n  is1:\n    allow: [/bin/true, SITE/swdist]";
+    assert!(refused.out.contains(told), "{}", refused.out);
 }
 
 #[test]
