@@ -3,6 +3,7 @@
 //! In: runs, successes found elsewhere. Out: for one recipient of one run, what came after it. It does not know
 //! records, commands or plans.
 
+use super::elsewhere::may_be_anothers;
 use super::join::{Computers, Moment, Success, compare_versions, name_and_version};
 use super::model::{Outcome, Place, Run};
 use jiff::Timestamp;
@@ -40,7 +41,8 @@ pub enum Since {
 
 /// What a run distributed: its packages, else its command stands for them.
 fn packages(run: &Run) -> impl Iterator<Item = (&str, &str)> {
-    let command = run.command.as_ref().map(|command| (command.text.as_str(), ""));
+    let command = run.command.as_ref().filter(|command| !may_be_anothers(command));
+    let command = command.map(|command| (command.text.as_str(), ""));
     let command = command.filter(|_| run.packages.is_empty());
     run.packages.iter().map(|package| name_and_version(package)).chain(command)
 }

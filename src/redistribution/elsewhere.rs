@@ -3,10 +3,18 @@
 //! In: runs without commands, and runs that are nothing but commands (sudo, cron, shell history). Out: the former with
 //! their commands, where exactly one fits. It does not know files.
 
-use super::model::{Outcome, Recipient, Run};
+use super::model::{Command, Outcome, Recipient, Run};
 use super::written::unfolded;
 use crate::rules::logs::LogRule;
 use crate::rules::logs::model::Join;
+
+/// How the doubt begins that it may be another run's command.
+const SEVERAL: &str = "several candidates";
+
+/// Whether this may be the command of another run: then it does not tell what was distributed.
+pub fn may_be_anothers(command: &Command) -> bool {
+    command.doubts.iter().any(|doubt| doubt.starts_with(SEVERAL))
+}
 
 /// Gives a run the command that fits it, and says whether one did. A rule without `join` gets none.
 ///
@@ -26,7 +34,7 @@ pub fn join(run: &mut Run, user: Option<&str>, rule: &LogRule, commands: &[Run])
     command.user = command.user.or_else(|| user.map(str::to_owned));
     if fitting.len() > 1 {
         let places: Vec<_> = fitting.iter().map(|given| given.place.to_string()).collect();
-        command.doubts.push(format!("several candidates: {}", places.join(", ")));
+        command.doubts.push(format!("{SEVERAL}: {}", places.join(", ")));
     }
     if run.server.is_none() {
         run.server.clone_from(&taken.server);
