@@ -110,6 +110,9 @@ pub(super) fn without_a_screen(
     if args.dry_run {
         return would(globals, &chosen, &left);
     }
+    if survey.is_done() && args.again.is_empty() {
+        return super::listed::nothing(globals, survey);
+    }
     if approved.is_empty() && args.again.is_empty() {
         return said(globals, survey, &Summary::default(), &left);
     }
