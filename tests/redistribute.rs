@@ -97,6 +97,24 @@ fn exactly_the_recipient_that_failed_is_reissued_with_its_parameters_and_a_secon
 }
 
 #[test]
+fn who_succeeded_since_is_left_out_with_the_line_that_says_so() {
+    let server = Server::new();
+    let again = server.start("J2", "jre-1.3.1").replace("00:01Z", "09:01Z");
+    server.log(&again, &[("J2", "node2", "OK bytes=12")]);
+    let path = server.site.folder.path().join("dist.log");
+    let text = fs::read_to_string(&path).expect("the log");
+    let (before, after) = text.split_at(text.find("START job=J2").expect("J2") - 27);
+    server.site.file(
+        "dist.log",
+        &format!("{before}{}", after.replace("T00:00:0", "T01:00:0").replace("END job=J1", "END job=J2")),
+    );
+    let listed = server.run(&["--list"]);
+    assert_eq!(listed.exit, 0, "{}", listed.out);
+    assert!(listed.out.contains("`node2` by ") && listed.out.contains("dist.log:5"), "{}", listed.out);
+    assert_eq!((server.run(&["--approve", "all"]).exit, server.calls().as_str()), (0, ""));
+}
+
+#[test]
 fn a_program_that_is_not_allowed_is_refused_with_the_line_to_add() {
     let server = Server::new();
     server.allow("/bin/true");

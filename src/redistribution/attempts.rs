@@ -40,7 +40,7 @@ pub enum Since {
 }
 
 /// What a run distributed: its packages, else its command stands for them.
-fn packages(run: &Run) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn packages(run: &Run) -> impl Iterator<Item = (&str, &str)> {
     let command = run.command.as_ref().filter(|command| !may_be_anothers(command));
     let command = command.map(|command| (command.text.as_str(), ""));
     let command = command.filter(|_| run.packages.is_empty());
@@ -84,8 +84,11 @@ impl<'a> Attempts<'a> {
             }
         }
         for success in successes {
-            let (package, version) = name_and_version(&success.package);
             let Some(number) = computers.number(&success.recipient) else { continue };
+            // A command that stands for packages has no version.
+            let whole = (success.package.as_str(), "");
+            let is_command = found.failed.contains_key(&(number, whole.0));
+            let (package, version) = if is_command { whole } else { name_and_version(&success.package) };
             if found.failed.contains_key(&(number, package)) || recorded.contains(&number) {
                 let moment = Moment { at: success.at, place: success.place.clone() };
                 found.succeeded.entry((number, package)).or_default().push(Attempt {

@@ -76,6 +76,11 @@ impl Runs {
         &self.reader
     }
 
+    /// The same, to read with it again.
+    pub fn shared(&self) -> Arc<Reader> {
+        Arc::clone(&self.reader)
+    }
+
     /// Builds one run; fast in ascending order.
     pub fn get(&self, at: usize) -> Option<Run> {
         self.built(at).map(|built| built.run)

@@ -3,14 +3,17 @@
 //! In: paths, logfile rules, a period. Out: runs, commands to join them with, and what the operator must know of the
 //! reading. Files are opened by [`super::files`]; commands are not rebuilt here.
 
+use super::attempts::packages;
 use super::elsewhere::join;
 use super::engine::{Coverage, Engine, Keep, Runs};
 use super::files::{self, About, Chosen, Limits, Part, Report, Wanted};
-use super::model::{Place, Run};
+use super::join::Success;
+use super::model::{Outcome, Place, Recipient, Run};
 use super::moment::{self, Around};
 use super::reader::{Broken, Reader};
 use super::recognise::{BEGINNING, recognise};
 use super::scan::{Scan, Scanned};
+use super::since::Since;
 use crate::rules::logs::LogRules;
 use crate::rules::logs::model::Field;
 use jiff::tz::TimeZone;
@@ -18,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is to be read.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub struct Gathered {
     bases: HashMap<Arc<str>, u64>,
     /// Commands of logs that hold nothing else, for those that lack them.
     commands: Vec<Run>,
+    /// The files of each of `runs`.
+    stretches: Vec<Vec<Chosen>>,
 }
 
 /// Nothing could be read at all.
@@ -73,6 +78,9 @@ struct Packed {
     scanned: Scanned,
     lines_before: u64,
 }
+
+/// What a recipient lacked, and since when.
+type Failed = (Vec<String>, Option<Timestamp>);
 
 /// Depth to which folders are looked into: logs beside rotated ones, runner artifacts in their folders.
 const DEPTH: usize = 3;
@@ -170,52 +178,9 @@ impl Gathered {
         let keep = if is_of_commands(reader) { Keep::All } else { ask.keep };
         let mut engine = Engine::new(Arc::clone(reader), keep);
         let files: Vec<Chosen> = stretch.iter().map(|(file, _)| file.clone()).collect();
-        let scan = engine.scan();
-        let mut current = None;
-        let mut begin = |engine: &mut Engine, file: usize| {
-            if current != Some(file) {
-                current = Some(file);
-                let about = &files[file].about;
-                engine.file(Arc::clone(&about.file), around(about, &ask.zone));
-            }
-        };
-        let report = match scan {
-            Some(scan) => files::in_order(
-                &files,
-                ask.workers,
-                &ask.limits,
-                |segment| {
-                    let mut packed = Vec::new();
-                    segment.blocks(|block| {
-                        let lines_before = block.lines_before;
-                        packed.push(pack(&scan, block.bytes, lines_before));
-                    });
-                    packed
-                },
-                |part: Part<Vec<Packed>>| {
-                    begin(&mut engine, part.file);
-                    let first = part.first_line.unwrap_or(1);
-                    for packed in &part.value {
-                        engine.take(&packed.bytes, &packed.scanned, first + packed.lines_before);
-                    }
-                },
-            ),
-            None => {
-                let mut report = Report::default();
-                for (index, file) in files.iter().enumerate() {
-                    begin(&mut engine, index);
-                    let file = std::slice::from_ref(file);
-                    let engine = std::sync::Mutex::new(&mut engine);
-                    let done = files::scan(file, 1, &ask.limits, |segment| {
-                        segment.blocks(|block| {
-                            let mut engine = engine.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                            engine.block(block.bytes, 1 + block.lines_before);
-                        });
-                    });
-                    report.add(done.report);
-                }
-                report
-            }
+        let report = match engine.scan() {
+            Some(scan) => scanned(&mut engine, &scan, &files, ask),
+            None => through(&mut engine, &files, ask),
         };
         self.report.add(report);
         let runs = engine.finish();
@@ -231,22 +196,84 @@ impl Gathered {
             self.commands.extend(runs.iter());
         }
         self.runs.push(runs);
+        self.stretches.push(files);
     }
 
     /// Every run, with the command of another log where its own has none.
     pub fn runs(&self) -> impl Iterator<Item = Run> {
-        let results = self.runs.iter().filter(|runs| !is_of_commands(runs.reader()));
-        results.flat_map(move |runs| {
-            (0..runs.len()).filter_map(move |at| {
-                let mut run = runs.get(at)?;
-                let rule = runs.reader().rule();
-                if rule.join.is_some() && run.command.is_none() {
-                    join(&mut run, runs.user(at).as_deref(), rule, &self.commands);
+        self.results().flat_map(move |(runs, _)| (0..runs.len()).filter_map(move |at| self.run(runs, at)))
+    }
+
+    /// Runs that name recipients or outcomes, with their files.
+    fn results(&self) -> impl Iterator<Item = (&Runs, &[Chosen])> {
+        let all = self.runs.iter().zip(self.stretches.iter().map(Vec::as_slice));
+        all.filter(|(runs, _)| !is_of_commands(runs.reader()))
+    }
+
+    fn run(&self, runs: &Runs, at: usize) -> Option<Run> {
+        let mut run = runs.get(at)?;
+        let rule = runs.reader().rule();
+        if rule.join.is_some() && run.command.is_none() {
+            join(&mut run, runs.user(at).as_deref(), rule, &self.commands);
+        }
+        self.place(&mut run);
+        Some(run)
+    }
+
+    /// What was delivered after it had failed, read in a second pass over the logs in which something failed: of runs in
+    /// which nothing is left, the first pass keeps nothing. `matters`: whose failures are looked at.
+    pub fn successes(&mut self, ask: &Ask<'_>, matters: impl Fn(&Run) -> bool) -> Vec<Success> {
+        let mut successes = Vec::new();
+        let mut report = Report::default();
+        for (runs, files) in self.results() {
+            let mut failed: HashMap<String, Vec<Failed>> = HashMap::new();
+            for run in (0..runs.len()).filter_map(|at| self.run(runs, at)).filter(|run| matters(run)) {
+                let names: Vec<String> = packages(&run).map(|(name, _)| name.to_owned()).collect();
+                for recipient in run.recipients.iter().filter(|recipient| recipient.outcome.is_undelivered())
+                {
+                    let at = run.start.or(run.end);
+                    failed.entry(recipient.name.clone()).or_default().push((names.clone(), at));
                 }
-                self.place(&mut run);
-                Some(run)
-            })
-        })
+            }
+            if failed.is_empty() {
+                continue;
+            }
+            let failed = Arc::new(failed);
+            let known = Arc::clone(&failed);
+            let makes_good = move |run: &Run, recipient: &Recipient| {
+                let later =
+                    |at: &Option<Timestamp>| run.start.or(run.end).zip(*at).is_none_or(|(a, b)| a >= b);
+                // A run whose command stands in another log is looked at again once that is known.
+                let same = |names: &[String]| {
+                    packages(run).next().is_none()
+                        || packages(run).any(|(name, _)| names.iter().any(|own| own == name))
+                };
+                let failures = known.get(&recipient.name).map_or(&[][..], Vec::as_slice);
+                failures.iter().any(|(names, at)| later(at) && same(names))
+            };
+            let since = Since::new(runs.reader(), failed.keys().map(String::as_str), makes_good.clone());
+            let mut engine = Engine::since(runs.shared(), since);
+            report.add(through(&mut engine, files, ask));
+            let later = engine.finish();
+            for run in (0..later.len()).filter_map(|at| self.run(&later, at)) {
+                for recipient in run.recipients.iter().filter(|recipient| recipient.outcome == Outcome::Ok) {
+                    if makes_good(&run, recipient) {
+                        successes.extend(packages(&run).map(|(name, version)| Success {
+                            recipient: recipient.name.clone(),
+                            package: if version.is_empty() {
+                                name.to_owned()
+                            } else {
+                                format!("{name}-{version}")
+                            },
+                            at: run.start.or(run.end),
+                            place: recipient.place.clone(),
+                        }));
+                    }
+                }
+            }
+        }
+        self.report.add(report);
+        successes
     }
 
     /// Lines understood and not, of each rule.
@@ -267,6 +294,49 @@ impl Gathered {
             command.argv.iter_mut().filter_map(|token| token.place.as_mut()).for_each(add);
         }
     }
+}
+
+/// Files that literals lead through: pieces side by side, what matters of them in order.
+fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) -> Report {
+    let mut current = None;
+    files::in_order(
+        files,
+        ask.workers,
+        &ask.limits,
+        |segment| {
+            let mut packed = Vec::new();
+            segment.blocks(|block| packed.push(pack(scan, block.bytes, block.lines_before)));
+            packed
+        },
+        |part: Part<Vec<Packed>>| {
+            if current != Some(part.file) {
+                current = Some(part.file);
+                let about = &files[part.file].about;
+                engine.file(Arc::clone(&about.file), around(about, &ask.zone));
+            }
+            let first = part.first_line.unwrap_or(1);
+            for packed in &part.value {
+                engine.take(&packed.bytes, &packed.scanned, first + packed.lines_before);
+            }
+        },
+    )
+}
+
+/// Files line by line, in turn.
+fn through(engine: &mut Engine, files: &[Chosen], ask: &Ask<'_>) -> Report {
+    let mut report = Report::default();
+    for file in files {
+        engine.file(Arc::clone(&file.about.file), around(&file.about, &ask.zone));
+        let engine = Mutex::new(&mut *engine);
+        let done = files::scan(std::slice::from_ref(file), 1, &ask.limits, |segment| {
+            segment.blocks(|block| {
+                let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+                engine.block(block.bytes, 1 + block.lines_before);
+            });
+        });
+        report.add(done.report);
+    }
+    report
 }
 
 /// A log of commands (sudo, cron, a shell's history) knows neither recipients nor outcomes.

@@ -168,7 +168,9 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         limits: Limits::default(),
         keep: Keep::Undelivered,
     };
-    let gathered = gather(&asked).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let mut gathered = gather(&asked).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let own = |run: &Run| run.server.as_deref().is_none_or(|other| name::same(other, &server));
+    let successes = gathered.successes(&asked, own);
     let records = match &store {
         Some(store) => records(store, &server, since, until)?,
         None => Vec::new(),
@@ -198,7 +200,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     };
     let known: Option<planning::Delivered<'_>> = if journal.is_some() { Some(&of_journal) } else { None };
     let mut plan = with_world(&rule, &environment, &narrowing_of, &device, known, |world| {
-        planning::plan(gathered.runs(), &records, &[], &selection, world)
+        planning::plan(gathered.runs().filter(own), &records, &successes, &selection, world)
     });
     // What is delivered and not known to be could be issued twice.
     if let Some(failure) = trouble.take() {

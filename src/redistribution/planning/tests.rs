@@ -475,7 +475,7 @@ fn sixty_thousand_jobs_are_planned_in_two_seconds() {
         .map(|job| {
             // One in ten failed, the first one always.
             let name = |n: u64| {
-                let failed = if n % 10 == 0 { "-" } else { "" };
+                let failed = if n.is_multiple_of(10) { "-" } else { "" };
                 format!("{failed}node{:05}.east.example", (job * 7 + n) % 2000)
             };
             let names: Vec<String> = (0..70).map(name).collect();
