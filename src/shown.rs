@@ -42,6 +42,9 @@ pub fn is_hidden(c: char) -> bool {
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            return f.write_str(self.text);
+        }
         let mut plain = 0;
         for (at, c) in self.text.char_indices() {
             if !is_hidden(c) || (self.keep_lines && matches!(c, '\n' | '\t')) {

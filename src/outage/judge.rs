@@ -12,6 +12,7 @@ use crate::alert::name;
 use crate::rules::glob;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
+use std::borrow::Borrow;
 
 /// Adjoining periods that are followed to their end.
 const MOST_CHAINED: usize = 100;
@@ -148,10 +149,11 @@ impl Holding<'_> {
 }
 
 /// Whether the failure was to be expected. `candidates` may hold notices that mean others, and some twice.
-pub fn judge(subject: &Subject<'_>, candidates: &[Notice], now: Timestamp) -> Expectation {
+pub fn judge<N: Borrow<Notice>>(subject: &Subject<'_>, candidates: &[N], now: Timestamp) -> Expectation {
     let subject = &subject.named();
     let meant: Vec<(&Notice, Vec<&Target>, usize)> = candidates
         .iter()
+        .map(Borrow::borrow)
         .filter_map(|notice| fitting(subject, notice).map(|(targets, families)| (notice, targets, families)))
         .collect();
     let holding = meant.iter().filter_map(|(notice, targets, families)| {

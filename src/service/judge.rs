@@ -54,16 +54,20 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
         };
         let recoveries = recoveries(store, &rows)?;
         let (mut cases, mut aside) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in rows {
-            // An alert that joins asks for a look; a recheck waits for its time all the same.
-            let early = row.decision.as_ref().and_then(|before| before.due).is_some_and(|due| due > now);
-            match thread::facts(store, &row)? {
-                Some(facts) if row.state != State::Deferred || !early => {
-                    cases.push(desk.look(row, facts, &recoveries, now)?);
+        desk.outages.forget();
+        store.reference()?.at_once(|| {
+            for row in rows {
+                // An alert that joins asks for a look; a recheck waits for its time all the same.
+                let early = row.decision.as_ref().and_then(|before| before.due).is_some_and(|due| due > now);
+                match thread::facts(store, &row)? {
+                    Some(facts) if row.state != State::Deferred || !early => {
+                        cases.push(desk.look(row, facts, &recoveries, now)?);
+                    }
+                    facts => aside.push((row.id, facts.is_some())),
                 }
-                facts => aside.push((row.id, facts.is_some())),
             }
-        }
+            Ok::<(), Error>(())
+        })?;
         set_aside(store, &aside, now, report)?;
         ask(&mut cases, work.rules, work.diagnose);
         let judged = cases.into_iter().map(|case| case.decide(work.rules, now)).collect();

@@ -4,17 +4,22 @@
 //! about files that cannot be used. Whatever is wrong with a file, the notices fail open: its last good copy
 //! serves for a day, then it says nothing, and tickets say so.
 
-use crate::outage::{Expectation, GlobIndex, Kind, MOST_BYTES, Read, Subject, Zone, judge, keys, read};
+use crate::outage::{
+    Expectation, GlobIndex, Kind, MOST_BYTES, Notice, Read, Subject, Zone, judge, keys, read,
+};
 use crate::rules::model::OutageRules;
 use crate::shown::Shown;
 use crate::store::{self, NewNoticeFile, NoticeFile, Store};
 use jiff::{Span, Timestamp};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Folder of outage files in the rules folder.
 pub const FOLDER: &str = "outages";
@@ -286,17 +291,28 @@ fn said(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// Notices kept in memory between two questions.
+const MOST_HELD: usize = 20_000;
+
 /// The notices, ready to be asked many times: globs are compiled once.
 #[derive(Debug, Default)]
 pub struct Outages {
     globs: GlobIndex,
     notes: Vec<String>,
+    /// Notices read since [`Outages::forget`], by row: those of a region are asked for by all of its devices.
+    held: RefCell<HashMap<i64, Arc<Notice>>>,
 }
 
 impl Outages {
     /// `notes` are those of [`refresh`]; each answer carries them.
     pub fn open(store: &Store, notes: Vec<String>) -> Result<Self, store::Error> {
-        Ok(Self { globs: GlobIndex::new(&store.reference()?.notice_globs()?), notes })
+        let globs = GlobIndex::new(&store.reference()?.notice_globs()?);
+        Ok(Self { globs, notes, held: RefCell::default() })
+    }
+
+    /// Forgets the notices that were read: they may change between two rounds.
+    pub fn forget(&self) {
+        self.held.borrow_mut().clear();
     }
 
     /// Whether the failure was to be expected, by point look-ups.
@@ -307,8 +323,23 @@ impl Outages {
         now: Timestamp,
     ) -> Result<Expectation, store::Error> {
         let reference = store.reference()?;
-        let mut candidates = reference.notices_for(&keys(subject), now)?;
-        candidates.extend(reference.notices_of(&self.globs.matching(subject))?);
+        let mut rows = reference.notices_for(&keys(subject), now)?;
+        rows.extend(self.globs.matching(subject));
+        let mut held = self.held.borrow_mut();
+        if held.len() > MOST_HELD {
+            held.clear();
+        }
+        let mut candidates = Vec::with_capacity(rows.len());
+        for row in rows {
+            match held.entry(row) {
+                Entry::Occupied(entry) => candidates.push(Arc::clone(entry.get())),
+                Entry::Vacant(entry) => {
+                    if let Some(notice) = reference.notice_of(row)? {
+                        candidates.push(Arc::clone(entry.insert(Arc::new(notice))));
+                    }
+                }
+            }
+        }
         Ok(judge(subject, &candidates, now).noting(&self.notes))
     }
 }

@@ -282,8 +282,8 @@ impl Reference {
             .doing("look for an outage file")
     }
 
-    /// Notices found under these keys that may hold at `now` or adjoin one that does.
-    pub fn notices_for(&self, keys: &[(TargetKind, String)], now: Timestamp) -> Result<Vec<Notice>, Error> {
+    /// Rows of notices found under these keys that may hold at `now` or adjoin one that does.
+    pub fn notices_for(&self, keys: &[(TargetKind, String)], now: Timestamp) -> Result<Vec<i64>, Error> {
         let mut rows: Vec<i64> = Vec::new();
         for (kind, name) in keys {
             for recurs in [false, true] {
@@ -304,23 +304,17 @@ impl Reference {
         }
         rows.sort_unstable();
         rows.dedup();
-        self.notices_of(&rows)
+        Ok(rows)
     }
 
-    /// Notices by their rows, as [`Reference::notice_globs`] names them.
-    pub fn notices_of(&self, rows: &[i64]) -> Result<Vec<Notice>, Error> {
-        let mut notices = Vec::with_capacity(rows.len());
-        for row in rows {
-            let text: Option<String> = self
-                .connection
-                .prepare_cached("SELECT notice FROM notice WHERE id=?1")
-                .and_then(|mut s| s.query_row([row], |r| r.get(0)).optional())
-                .doing("read a notice")?;
-            if let Some(text) = text {
-                notices.push(from_json("notice", &text)?);
-            }
-        }
-        Ok(notices)
+    /// A notice by its row; None where it was taken back meanwhile.
+    pub fn notice_of(&self, row: i64) -> Result<Option<Notice>, Error> {
+        let text: Option<String> = self
+            .connection
+            .prepare_cached("SELECT notice FROM notice WHERE id=?1")
+            .and_then(|mut s| s.query_row([row], |r| r.get(0)).optional())
+            .doing("read a notice")?;
+        text.map(|text| from_json("notice", &text)).transpose()
     }
 
     /// All globs with the rows of their notices, for [`crate::outage::GlobIndex`].

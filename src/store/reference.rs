@@ -67,6 +67,17 @@ impl Reference {
         Ok(ReferenceTx { reference: self, open: true })
     }
 
+    /// Reads many times under one lock, and all of it as it was at the first; writers wait meanwhile.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`Error::Sql`].
+    pub fn at_once<T, E: From<Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.connection.execute_batch("BEGIN").doing("begin")?;
+        let done = work();
+        self.connection.execute_batch("COMMIT").doing("end reading")?;
+        done
+    }
+
     /// SQLite's own check of the file, bounded to its first ten complaints.
     ///
     /// # Errors
