@@ -35,7 +35,8 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
             let span = crate::rules::parse_seconds(text).map_err(|_| {
                 format!("`{text}` is no time: write 2026-03-15T14:00:00Z, 2026-03-15, `7d` or `last week`")
             })?;
-            return now.checked_sub(Span::new().seconds(span.0)).map_err(|e| e.to_string());
+            let span = Span::new().try_seconds(span.0).map_err(|e| e.to_string())?;
+            return now.checked_sub(span).map_err(|e| e.to_string());
         }
     };
     let today = now.to_zoned(zone()).date();

@@ -88,7 +88,11 @@ impl<'a> Attempts<'a> {
             // A command that stands for packages has no version.
             let whole = (success.package.as_str(), "");
             let is_command = found.failed.contains_key(&(number, whole.0));
-            let (package, version) = if is_command { whole } else { name_and_version(&success.package) };
+            let (package, version) = match &success.version {
+                Some(version) => (whole.0, version.as_str()),
+                None if is_command => whole,
+                None => name_and_version(&success.package),
+            };
             if found.failed.contains_key(&(number, package)) || recorded.contains(&number) {
                 let moment = Moment { at: success.at, place: success.place.clone() };
                 found.succeeded.entry((number, package)).or_default().push(Attempt {

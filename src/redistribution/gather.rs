@@ -6,7 +6,7 @@
 use super::attempts::packages;
 use super::elsewhere::join;
 use super::engine::{Coverage, Engine, Keep, Runs};
-use super::files::{self, About, Chosen, Limits, Part, Report, Wanted};
+use super::files::{self, About, Block, Chosen, Limits, Part, Report, Wanted};
 use super::join::Success;
 use super::model::{Outcome, Place, Recipient, Run};
 use super::moment::{self, Around};
@@ -82,6 +82,9 @@ struct Packed {
 /// What a recipient lacked, and since when.
 type Failed = (Vec<String>, Option<Timestamp>);
 
+/// How long before the period a run may have begun whose results lie in it.
+const BEFORE: SignedDuration = SignedDuration::from_hours(2);
+
 /// Depth to which folders are looked into: logs beside rotated ones, runner artifacts in their folders.
 const DEPTH: usize = 3;
 
@@ -130,7 +133,8 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
         let reader = by_file.get(&about.file)?;
         time_of(reader, line, &around(about, &ask.zone))
     };
-    let wanted = Wanted { since: ask.since, until: ask.until, time_of: &time_of, ..wanted };
+    let began = ask.since.and_then(|since| since.checked_sub(BEFORE).ok());
+    let wanted = Wanted { since: began, until: ask.until, time_of: &time_of, ..wanted };
     let chosen = if ask.since.is_none() && ask.until.is_none() { all } else { files::choose(&wanted) };
     gathered.report = chosen.report;
     let known: Vec<(Chosen, Arc<Reader>)> = chosen
@@ -260,11 +264,8 @@ impl Gathered {
                     if makes_good(&run, recipient) {
                         successes.extend(packages(&run).map(|(name, version)| Success {
                             recipient: recipient.name.clone(),
-                            package: if version.is_empty() {
-                                name.to_owned()
-                            } else {
-                                format!("{name}-{version}")
-                            },
+                            package: name.to_owned(),
+                            version: Some(version.to_owned()),
                             at: run.start.or(run.end),
                             place: recipient.place.clone(),
                         }));
@@ -305,7 +306,7 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
         &ask.limits,
         |segment| {
             let mut packed = Vec::new();
-            segment.blocks(|block| packed.push(pack(scan, block.bytes, block.lines_before)));
+            segment.blocks(|block| packed.push(pack(scan, ended(&block), block.lines_before)));
             packed
         },
         |part: Part<Vec<Packed>>| {
@@ -322,6 +323,15 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
     )
 }
 
+/// The lines of a block without a torn last one: what it would have said nobody knows.
+fn ended<'b>(block: &Block<'b>) -> &'b [u8] {
+    match memchr::memrchr(b'\n', block.bytes) {
+        _ if !block.torn => block.bytes,
+        Some(end) => &block.bytes[..=end],
+        None => &[],
+    }
+}
+
 /// Files line by line, in turn.
 fn through(engine: &mut Engine, files: &[Chosen], ask: &Ask<'_>) -> Report {
     let mut report = Report::default();
@@ -331,7 +341,7 @@ fn through(engine: &mut Engine, files: &[Chosen], ask: &Ask<'_>) -> Report {
         let done = files::scan(std::slice::from_ref(file), 1, &ask.limits, |segment| {
             segment.blocks(|block| {
                 let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
-                engine.block(block.bytes, 1 + block.lines_before);
+                engine.block(ended(&block), 1 + block.lines_before);
             });
         });
         report.add(done.report);

@@ -88,12 +88,14 @@ impl Approved {
 /// Tells a distribution job from every other one of its server and tool.
 ///
 /// Job numbers come back after years and one number may have several runs, so a job is told by its number, the start
-/// of its run and its original command; without a start, by the place in the log.
+/// of its run; without a start, by the line of the log and the original command. Neither the path of the log, which
+/// rotation changes, nor where a command was found is part of it.
 pub fn job_identity(job: &Job) -> String {
     let run = job.run.as_ref();
     let start = run.and_then(|run| run.start).map(|at| at.to_string());
-    let place = run.filter(|run| run.start.is_none()).map(|run| format!("{}:{}", run.file, run.line));
-    let parts = [job.job.as_deref(), start.as_deref(), place.as_deref(), job.original.as_deref()];
+    let line = run.filter(|run| run.start.is_none()).map(|run| run.line.to_string());
+    let original = job.original.as_deref().filter(|_| start.is_none());
+    let parts = [job.job.as_deref(), start.as_deref(), line.as_deref(), original];
     digest(&parts.map(|part| part.unwrap_or("").as_bytes()))
 }
 
@@ -279,11 +281,12 @@ pub enum Verdict {
     Waits,
 }
 
-/// What an end says by itself, where no log says more: a manager that only takes commands proves nothing by taking one.
+/// What an end says by itself, where no log says more: a manager that only takes commands proves nothing by taking one,
+/// and one that we ended may have reached anybody before.
 pub fn judge(end: &End, manager: &Manager) -> Verdict {
     match (end, manager) {
         (End::Exit(0), Manager::Exec) => Verdict::Confirmed,
-        (End::Exit(0), Manager::Submit(_)) => Verdict::Waits,
+        (End::Exit(0), Manager::Submit(_)) | (End::TimeLimit | End::Stopped, _) => Verdict::Waits,
         (end, _) => Verdict::Failed(end.words()),
     }
 }
@@ -401,20 +404,17 @@ mod tests {
     }
 
     #[test]
-    fn taking_a_command_confirms_nothing_and_every_bad_end_is_a_failure() {
+    fn taking_a_command_confirms_nothing_a_bad_end_is_a_failure_and_one_of_our_making_is_unclear() {
         let submit = Manager::Submit(vec!["dm".into()]);
         assert_eq!(judge(&End::Exit(0), &Manager::Exec), Verdict::Confirmed);
         assert_eq!(judge(&End::Exit(0), &submit), Verdict::Waits);
-        for end in [
-            End::Exit(1),
-            End::Signal("SIGKILL".into()),
-            End::TimeLimit,
-            End::Stopped,
-            End::NotStarted("no such file".into()),
-        ] {
+        for end in [End::Exit(1), End::Signal("SIGKILL".into()), End::NotStarted("no such file".into())] {
             for manager in [&Manager::Exec, &submit] {
                 assert_eq!(judge(&end, manager), Verdict::Failed(end.words()));
             }
+        }
+        for end in [End::TimeLimit, End::Stopped] {
+            assert_eq!(judge(&end, &Manager::Exec), Verdict::Waits);
         }
         assert_eq!(End::Signal("SIGKILL".into()).words(), "killed by SIGKILL");
     }

@@ -39,8 +39,9 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Success {
     pub recipient: String,
-    /// As the log names it, with its version.
+    /// As the log names it, with its version; or without, where that is known apart.
     pub package: String,
+    pub version: Option<String>,
     pub at: Option<Timestamp>,
     pub place: Place,
 }

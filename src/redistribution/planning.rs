@@ -342,6 +342,9 @@ impl<'a> Planning<'a> {
             blocked.extend(changed.map(|why| format!("the distribution list {path}: {}", Shown::new(&why))));
         }
         blocked.extend((self.world.against)(run));
+        if run.outcome == Outcome::Unfinished {
+            blocked.push("the log has no end of this run: it may still go on".to_owned());
+        }
         let mut job = bare(run, server);
         job.cause = common_cause(&recipients.failed, run.outcome);
         (job.recipients, job.found_in, job.commands) = (recipients, found_in, commands);

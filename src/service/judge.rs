@@ -323,7 +323,11 @@ fn write(
             }
         }
         tx.commit()?;
-        count_matches(store, &matched, now)?;
+        match count_matches(store, &matched, now) {
+            // An import is under way: a count is not worth the flush.
+            Err(Error::Store(error)) if error.is_busy() => {}
+            done => done?,
+        }
         (work.progress)(report);
     }
     Ok(())

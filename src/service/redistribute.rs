@@ -302,7 +302,12 @@ impl Standing<'_, '_> {
     fn ended(&mut self, index: usize, ended: Ended, lists: &mut Vec<PathBuf>) -> Event {
         let command = &self.commands[index];
         let said = (self.work.evidence)(command, &ended);
-        let own = judge(&ended.end, &self.work.rule.manager);
+        let several = command.recipients.len() > 1 && matches!(ended.end, End::Exit(_) | End::Signal(_));
+        let own = match judge(&ended.end, &self.work.rule.manager) {
+            // Some of them may have it: which, only a person or a log can say.
+            Verdict::Failed(_) if several => Verdict::Waits,
+            own => own,
+        };
         let verdict_of = |name: &String| {
             let said = said.iter().find(|(other, _)| other == name);
             (name.clone(), said.map_or_else(|| own.clone(), |(_, verdict)| verdict.clone()))

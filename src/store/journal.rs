@@ -25,7 +25,7 @@ pub use rows::{Confirmation, JournalRow};
 
 use super::column::{from_json, json, time};
 use super::{Access, Doing, Error, connect, owned_by_us, private, spool};
-use crate::alert::name::normal;
+use crate::alert::name::{host, normal};
 use crate::redistribution::issue::{Approved, End, Verdict, digest};
 use crate::redistribution::states::State;
 use jiff::Timestamp;
@@ -298,9 +298,10 @@ impl Journal {
     }
 }
 
-/// By which recipients of one distribution job are taken.
+/// By which recipients of one distribution job are taken. A server is known by its host: operators write it with its
+/// domain and without.
 fn job_of(server: &str, tool: &str, job: &str) -> String {
-    digest(&[server, tool, job].map(str::as_bytes))
+    digest(&[&host(server), tool, job].map(str::as_bytes))
 }
 
 /// Commands in hand of processes that are gone, without an end.

@@ -74,7 +74,8 @@ impl Reference {
     pub fn at_once<T, E: From<Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.connection.execute_batch("BEGIN").doing("begin")?;
         let done = work();
-        self.connection.execute_batch("COMMIT").doing("end reading")?;
+        // Nothing was written: to roll back is to end.
+        self.connection.execute_batch("ROLLBACK").doing("end reading")?;
         done
     }
 

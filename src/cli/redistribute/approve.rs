@@ -96,6 +96,33 @@ fn chosen<'s>(survey: &'s Survey, wanted: &[String]) -> Result<(Vec<Chosen<'s>>,
     Ok((chosen, left))
 }
 
+/// The commands of the plan that the keys of `--again` mean: to be issued once more without another word.
+fn named_again<'s>(
+    survey: &'s Survey,
+    named: &[String],
+    chosen: &mut Vec<Chosen<'s>>,
+) -> Result<(), Failure> {
+    for key in again(survey, named)? {
+        let rows = survey.unknown.iter().chain(&survey.waiting);
+        let Some(row) = rows.clone().find(|row| row.key == key) else { continue };
+        let all =
+            survey.plan.jobs.iter().flat_map(|job| job.commands.iter().map(move |command| (job, command)));
+        let found: Vec<Chosen<'_>> =
+            all.filter(|(job, command)| is_open(job) && command.hash == row.hash).collect();
+        if found.is_empty() {
+            let text =
+                format!("the logs of this period no longer show the command of {}", show::one(&row.id));
+            return Err(Failure::say(Exit::Data, text).hint("widen the period: --since"));
+        }
+        for command in found {
+            if !chosen.iter().any(|(_, own)| own.id == command.1.id) {
+                chosen.push(command);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// `--approve` and `--apply`.
 pub(super) fn without_a_screen(
     globals: &Globals,
@@ -104,7 +131,8 @@ pub(super) fn without_a_screen(
     wanted: &[String],
 ) -> Result<Exit, Failure> {
     let pace = Pace::of(args)?;
-    let (chosen, mut left) = chosen(survey, wanted)?;
+    let (mut chosen, mut left) = chosen(survey, wanted)?;
+    named_again(survey, &args.again, &mut chosen)?;
     let approved: Vec<Approved> =
         chosen.iter().map(|(job, command)| Approved::of(job, command, Vec::new())).collect();
     if args.dry_run {
@@ -186,7 +214,13 @@ pub(super) fn issue_them(
             events,
         },
     )?;
-    tell_center(globals, journal)?;
+    if let Err(failure) = tell_center(globals, journal) {
+        // What was issued is written down; this can be told later.
+        show::tell(format_args!(
+            "autoticket: the service center was not told: {}; redistribute sync does",
+            failure.line()
+        ));
+    }
     Ok(summary)
 }
 
@@ -223,7 +257,7 @@ pub(super) fn open_journal(globals: &Globals) -> Result<Journal, Failure> {
     }
     match journal(globals)? {
         Some(journal) => Ok(journal),
-        None => Ok(Journal::open(&folder, globals.now()?)?),
+        None => Ok(Journal::open(&std::fs::canonicalize(&folder).unwrap_or(folder), globals.now()?)?),
     }
 }
 

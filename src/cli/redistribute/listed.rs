@@ -16,7 +16,7 @@ pub(super) fn list(globals: &Globals, survey: &Survey) -> Result<Exit, Failure> 
     } else {
         text(&mut out, survey);
     }
-    Ok(if survey.is_done() { Exit::Done } else { Exit::Findings })
+    Ok(if survey.is_done() && survey.is_sound() { Exit::Done } else { Exit::Findings })
 }
 
 /// Nothing is left: said, with what was looked at.
@@ -26,10 +26,11 @@ pub(super) fn nothing(globals: &Globals, survey: &Survey) -> Result<Exit, Failur
         json(&mut out, survey);
     } else {
         head(&mut out, survey);
-        out.line("nothing is left to redistribute");
+        let found = if survey.is_sound() { "" } else { ", as far as could be read" };
+        out.line(format!("nothing is left to redistribute{found}"));
         notes(&mut out, survey);
     }
-    Ok(Exit::Done)
+    Ok(if survey.is_sound() { Exit::Done } else { Exit::Findings })
 }
 
 fn json(out: &mut Out, survey: &Survey) {

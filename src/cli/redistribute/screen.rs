@@ -23,9 +23,6 @@ use std::time::{Duration, Instant};
 /// How long the screen waits for a key before it looks for news.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A command that was edited, and how, in words without secrets.
-type Edited = HashMap<String, (Rebuilt, Vec<String>)>;
-
 /// Shows the plan and does what the operator asks.
 pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<Exit, Failure> {
     let pace = Pace::of(args)?;
@@ -35,21 +32,19 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
         TerminalError::None(_) => Failure::new(Exit::Usage, error),
         TerminalError::Io(_) => Failure::new(Exit::Io, error),
     })?;
-    let mut edited = Edited::new();
     let mut all = Summary::default();
     let ended = loop {
         let mut end = None;
         for message in terminal.turn(&mut model, PATIENCE) {
             match message {
                 Message::Edit { id, argv } => match edit(&survey, &model, &id, &argv) {
-                    Ok((built, edits)) => {
-                        edited.insert(id, (built.clone(), edits));
+                    Ok(built) => {
                         model.rebuilt(built);
                     }
                     Err(why) => model.refuse(&id, &why),
                 },
                 Message::Approve(commands) => {
-                    let approved = approved(&survey, &model, &edited, &commands);
+                    let approved = approved(&survey, &model, &commands);
                     end = issue(
                         globals,
                         &survey,
@@ -136,32 +131,46 @@ fn unknown(row: &JournalRow) -> UnknownCommand {
 }
 
 /// The commands as they were shown: by id and hash, from what the screen drew.
-fn approved(survey: &Survey, model: &Model, edited: &Edited, commands: &[tui::Approved]) -> Vec<Approved> {
+fn approved(survey: &Survey, model: &Model, commands: &[tui::Approved]) -> Vec<Approved> {
     commands
         .iter()
         .filter_map(|command| {
-            let (job, _) = survey.job_of(&command.id)?;
+            let (job, original) = survey.job_of(&command.id)?;
             let shown = model.command(&command.id).filter(|shown| shown.hash == command.hash)?;
-            let edits = edited.get(&command.id).filter(|(built, _)| built.hash == command.hash);
-            Some(Approved::of(job, shown, edits.map(|(_, edits)| edits.clone()).unwrap_or_default()))
+            let masked = |tokens: &[Token]| crate::redistribution::shell::shown(tokens);
+            let is_edited = shown.hash != original.hash;
+            let edit = is_edited.then(|| format!("`{}` → `{}`", masked(&original.argv), masked(&shown.argv)));
+            Some(Approved::of(job, shown, edit.into_iter().collect()))
         })
         .collect()
 }
 
-/// The command with another vector, its hash made anew.
-fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<(Rebuilt, Vec<String>), String> {
+/// The command with another vector, its hash made anew. Whom it reaches cannot be edited: that is what was looked up,
+/// claimed and confirmed.
+fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<Rebuilt, String> {
     let shown = model.command(id).ok_or("there is no such command")?;
-    let (_, original) = survey.job_of(id).ok_or("there is no such command")?;
+    let (job, _) = survey.job_of(id).ok_or("there is no such command")?;
     if argv.first().is_none_or(|program| program.trim().is_empty()) {
         return Err("the first element is the program: it cannot be empty".to_owned());
     }
     if let Some(at) = argv.iter().position(|text| text.contains('\0')) {
         return Err(format!("element {} holds a NUL byte, which no argument can", at + 1));
     }
+    let known: Vec<&String> = job.recipients.all.iter().chain(&shown.recipients).collect();
+    let names = |text: &str| text.contains('[') || known.iter().any(|name| text.contains(name.as_str()));
+    let before = shown.argv.iter().map(|token| token.text.as_str()).filter(|text| names(text));
+    let after = argv.iter().map(String::as_str).filter(|text| names(text));
+    if !before.eq(after) {
+        return Err(
+            "elements that name recipients stay as they are: approve or reject the command".to_owned()
+        );
+    }
     let mut built = Rebuilt { argv: Vec::with_capacity(argv.len()), ..shown.clone() };
-    for text in argv {
+    for (at, text) in argv.iter().enumerate() {
         let known = shown.argv.iter().find(|token| token.text == *text).cloned();
-        built.argv.push(known.unwrap_or_else(|| Token { text: text.clone(), place: None, secret: false }));
+        // What stands where a secret stood is one.
+        let secret = shown.argv.get(at).is_some_and(|token| token.secret);
+        built.argv.push(known.unwrap_or_else(|| Token { text: text.clone(), place: None, secret }));
     }
     if let Some(list) = &mut built.list_file {
         let named: Vec<usize> = (0..argv.len()).filter(|at| argv[*at].ends_with(LIST)).collect();
@@ -175,9 +184,7 @@ fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<(Re
         }
     }
     built.hash = survey.hash(&built);
-    let masked = |tokens: &[Token]| crate::redistribution::shell::shown(tokens);
-    let edits = vec![format!("`{}` → `{}`", masked(&original.argv), masked(&built.argv))];
-    Ok((built, edits))
+    Ok(built)
 }
 
 /// From the thread that issues.
@@ -234,6 +241,15 @@ fn issue(
         });
         let mut shown = Shown::new(names);
         while result.is_none() {
+            if ended.is_some() {
+                // Nobody watches: wait for the end, which also comes where the thread is gone.
+                match from.recv() {
+                    Ok(News::Done(done)) => result = Some(done),
+                    Ok(News::Event(_)) => {}
+                    Err(_) => break,
+                }
+                continue;
+            }
             result = shown.take(&from, model);
             model.progress(shown.progress.clone());
             for message in terminal.turn(model, PATIENCE) {

@@ -21,8 +21,9 @@ use crate::redistribution::states::State;
 use crate::rules::logs::LogRules;
 use crate::rules::logs::model::LogNarrowing;
 use crate::rules::redistribution::{RedistributionRules, ServerRule};
-use crate::store::journal::{JOURNAL, Journal, JournalRow};
+use crate::store::journal::{JOURNAL, JOURNAL_ID, Journal, JournalRow};
 use crate::store::{Access, Error, FailedFilter, Store};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -65,9 +66,16 @@ impl Survey {
         self.open_jobs().next().is_none() && self.unknown.is_empty()
     }
 
-    /// All of the server was looked at, up to the present: no part of it, no log named by hand.
+    /// All of the server was looked at, up to the present: no part of it, no log named by hand, and nothing that could
+    /// not be read.
     pub(super) fn is_whole(&self) -> bool {
-        self.whole
+        self.whole && self.is_sound()
+    }
+
+    /// Everything that was to be read was, by a rule that knows it.
+    pub(super) fn is_sound(&self) -> bool {
+        self.gathered.report.faults.is_empty()
+            && self.gathered.formats.iter().all(|format| format.rule.is_some())
     }
 
     /// What an approval of this command binds; for one that was edited, anew.
@@ -90,6 +98,13 @@ pub(super) fn is_open(job: &Job) -> bool {
     job.folded.is_none() && !job.recipients.failed.is_empty()
 }
 
+/// The zone in which programs of this machine write times without one, whatever the operator's is.
+fn machine_zone() -> TimeZone {
+    let link = fs::read_link("/etc/localtime").ok();
+    let name = link.as_ref().and_then(|path| path.to_str()?.split_once("zoneinfo/")).map(|(_, name)| name);
+    name.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
+}
+
 /// Name of this machine.
 fn this_machine() -> String {
     name::normal(&rustix::system::uname().nodename().to_string_lossy())
@@ -109,9 +124,11 @@ pub(super) fn rules(globals: &Globals) -> Result<(LogRules, RedistributionRules)
 /// The journal of the state, where one was begun.
 pub(super) fn journal(globals: &Globals) -> Result<Option<Journal>, Failure> {
     let folder = globals.state_folder();
-    if !folder.join(JOURNAL).exists() {
+    if !folder.join(JOURNAL).exists() && !folder.join(JOURNAL_ID).exists() {
         return Ok(None);
     }
+    // Absolute: what it hands to commands is read from their folders.
+    let folder = fs::canonicalize(&folder).unwrap_or(folder);
     Ok(Some(Journal::open(&folder, globals.now()?)?))
 }
 
@@ -127,8 +144,17 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         Err(failure) => return Err(failure),
     };
     let journal = journal(globals)?;
-    let parts = [&ask.package, &ask.job, &ask.recipient, &ask.cause, &ask.ticket, &ask.until];
-    let whole = parts.iter().all(|part| part.is_none()) && ask.log.is_empty();
+    let parts = [
+        &ask.package,
+        &ask.job,
+        &ask.recipient,
+        &ask.cause,
+        &ask.ticket,
+        &ask.since,
+        &ask.until,
+        &ask.format,
+    ];
+    let whole = parts.iter().all(|part| part.is_none()) && ask.log.is_empty() && store.is_some();
     let mut ask = ask.clone();
     let downtime = match (&ask.ticket, &store) {
         (Some(number), Some(store)) => Some(downtime(store, number, now)?),
@@ -141,8 +167,10 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     ask.ticket = None;
     let server = ask.server.clone().or_else(|| downtime.as_ref().and_then(|down| down.server.clone()));
     let server = server.map_or_else(this_machine, |server| name::normal(&server));
-    let rule = rules.server(|own| name::normal(own) == server).clone();
+    let rule = rules.server(|own| name::same(own, &server)).clone();
     let paths = if ask.log.is_empty() { globbed(&rule.logs)? } else { ask.log.clone() };
+    // One spelling, whatever the present folder: places and jobs are known again by it.
+    let paths: Vec<PathBuf> = paths.into_iter().map(|path| fs::canonicalize(&path).unwrap_or(path)).collect();
     let (since, period) = since(&ask, downtime.as_ref(), journal.as_ref(), &server, now)?;
     let until = match &downtime {
         Some(down) => down.until,
@@ -163,7 +191,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         since,
         // What succeeded later counts, too.
         until: None,
-        zone: times::zone(),
+        zone: machine_zone(),
         workers: std::thread::available_parallelism().map_or(1, usize::from).min(8),
         limits: Limits::default(),
         keep: Keep::Undelivered,
@@ -207,12 +235,16 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         return Err(failure);
     }
     let (unknown, waiting) = match &journal {
-        Some(journal) => (journal.unknown()?, journal.waiting()?),
+        Some(journal) => {
+            let own = |rows: Vec<JournalRow>| -> Vec<JournalRow> {
+                rows.into_iter().filter(|row| name::same(&row.server, &server)).collect()
+            };
+            (own(journal.unknown()?), own(journal.waiting()?))
+        }
         None => (Vec::new(), Vec::new()),
     };
     notes(&mut plan, &gathered, store.is_some());
-    let absolute = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-    ask.log = paths.iter().map(absolute).collect();
+    ask.log.clone_from(&paths);
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
@@ -290,7 +322,14 @@ fn globbed(patterns: &[String]) -> Result<Vec<PathBuf>, Failure> {
         let Some(glob) = crate::rules::glob::matcher(leaf) else {
             return Err(Failure::say(Exit::Configuration, format!("`{}` is no glob", show::one(pattern))));
         };
-        let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries.filter_map(Result::ok),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                let what = anyhow::Error::new(error).context(format!("read folder {}", folder.display()));
+                return Err(Failure::new(Exit::Io, what));
+            }
+        };
         let mut found: Vec<PathBuf> =
             entries.filter(|e| glob.is_match(e.file_name())).map(|e| e.path()).collect();
         found.sort();
@@ -383,9 +422,16 @@ fn with_world<T>(
 
 /// The distribution list of a run as it is now.
 fn list(run: &Run) -> Option<ListText> {
-    let path = run.list.as_deref()?;
+    let path = Path::new(run.list.as_deref()?);
     let gone = Some(ListText { text: None, changed: None });
-    let Ok(meta) = fs::metadata(path) else { return gone };
+    // A relative path is one of the folder in which the run was, not of ours.
+    let folder = run.command.as_ref().and_then(|command| command.directory.as_deref());
+    let path = match folder.filter(|folder| folder.starts_with('/')) {
+        Some(folder) => Path::new(folder).join(path),
+        None if path.is_absolute() => path.to_path_buf(),
+        None => return gone,
+    };
+    let Ok(meta) = fs::metadata(&path) else { return gone };
     if !meta.is_file() || meta.len() > MOST_LIST {
         return gone;
     }
@@ -433,6 +479,9 @@ fn notes(plan: &mut Plan, gathered: &Gathered, state: bool) {
     }
     for fault in &gathered.report.faults {
         plan.notes.push(fault.to_string());
+    }
+    for file in gathered.report.files.iter().filter(|file| file.torn) {
+        plan.notes.push(format!("{}: its last line has no end and was skipped", file.file));
     }
     if gathered.report.long_lines > 0 {
         plan.notes.push(format!("{} too long were skipped", show::count(gathered.report.long_lines, "line")));

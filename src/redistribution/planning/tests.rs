@@ -147,6 +147,7 @@ fn later_success_takes_a_recipient_out() {
     let older = vec![run(1, "10:00", "pkg-1.0", &["-a"]), run(20, "11:00", "pkg-0.9", &["a"])];
     assert_eq!(failed(&planned(older, &[]).jobs[0]), ["a"]);
     let found = Success {
+        version: None,
         recipient: "a".to_owned(),
         package: "pkg-1.0".to_owned(),
         at: Some(at("12:00")),
