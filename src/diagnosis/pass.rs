@@ -31,12 +31,14 @@ pub struct Target {
     pub host: String,
     /// The address known of it, used where the name has none.
     pub address: Option<IpAddr>,
+    /// What was found before then says nothing: an outage ended, a repair was told.
+    pub not_before: Option<Timestamp>,
 }
 
 impl Target {
     /// A target known by name or address only.
     pub fn named(host: impl Into<String>) -> Self {
-        Target { host: host.into(), address: None }
+        Target { host: host.into(), address: None, not_before: None }
     }
 }
 
@@ -188,6 +190,7 @@ fn named(
         let remembered = if limits.cache.is_zero() {
             None
         } else {
+            let since = target.not_before.map_or(since, |least| least.max(since));
             tried(shared.report(&target.host, since), trouble).flatten()
         };
         let usable =

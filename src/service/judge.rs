@@ -69,7 +69,7 @@ pub(super) fn judge_due(store: &Store, work: &mut Work<'_>, report: &mut Report)
             Ok::<(), Error>(())
         })?;
         set_aside(store, &aside, now, report)?;
-        ask(&mut cases, work.rules, work.diagnose);
+        ask(&mut cases, work.rules, now, work.diagnose);
         let judged = cases.into_iter().map(|case| case.decide(work.rules, now)).collect();
         write(store, work, judged, now, report)?;
     }
@@ -103,7 +103,7 @@ pub fn foresee(
 ) -> Result<Decision, Error> {
     let desk = Desk::open(store, Vec::new())?;
     let mut case = [desk.look(row, facts, &[], now)?];
-    ask(&mut case, rules, diagnose);
+    ask(&mut case, rules, now, diagnose);
     let [case] = case;
     Ok(case.decide(rules, now).1)
 }
@@ -217,15 +217,18 @@ impl<'a> Desk<'a> {
 }
 
 /// Asks the network once for all tickets that no outage holds: their devices and intermediate servers.
-fn ask(cases: &mut [Case], rules: &RuleSet, diagnose: &mut Diagnose<'_>) {
+fn ask(cases: &mut [Case], rules: &RuleSet, now: Timestamp, diagnose: &mut Diagnose<'_>) {
     let mut targets: Vec<Target> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    let mut place = |host: &str, addresses: &[String]| -> usize {
-        *places.entry(host.to_owned()).or_insert_with(|| {
+    let mut place = |host: &str, addresses: &[String], not_before: Option<Timestamp>| -> usize {
+        let at = *places.entry(host.to_owned()).or_insert_with(|| {
             let address = addresses.iter().find_map(|ip| ip.parse().ok());
-            targets.push(Target { host: host.to_owned(), address });
+            targets.push(Target { host: host.to_owned(), address, not_before });
             targets.len() - 1
-        })
+        });
+        let target: &mut Target = &mut targets[at];
+        target.not_before = target.not_before.max(not_before);
+        at
     };
     let mut asked: Vec<Option<(usize, Option<usize>)>> = Vec::with_capacity(cases.len());
     for case in cases.iter() {
@@ -236,8 +239,11 @@ fn ask(cases: &mut [Case], rules: &RuleSet, diagnose: &mut Diagnose<'_>) {
             let name = record.map_or(alert.device.as_str(), |record| record.name.as_str());
             let recorded = record.iter().flat_map(|record| record.ips.iter());
             let addresses: Vec<String> = alert.ip.iter().chain(recorded).cloned().collect();
-            let server = alert.server.as_deref().map(|server| place(server, &case.server));
-            (place(name, &addresses), server)
+            // Of what was held for an outage, a finding of before its end says nothing.
+            let held = case.row.decision.as_ref().filter(|_| case.row.state == State::Held);
+            let ended = held.map(|before| before.due.map_or(now, |due| due.min(now)));
+            let server = alert.server.as_deref().map(|server| place(server, &case.server, ended));
+            (place(name, &addresses, ended), server)
         }));
     }
     if targets.is_empty() {

@@ -11,16 +11,19 @@ use std::collections::BTreeMap;
 struct Network {
     hosts: BTreeMap<&'static str, (Finding, &'static str)>,
     asked: Vec<Vec<String>>,
+    /// Since when a finding counts, of each target.
+    not_before: Vec<Option<Timestamp>>,
 }
 
 impl Network {
     fn of(hosts: &[(&'static str, Finding, &'static str)]) -> Self {
         let hosts = hosts.iter().map(|(host, finding, last)| (*host, (*finding, *last))).collect();
-        Self { hosts, asked: Vec::new() }
+        Self { hosts, ..Self::default() }
     }
 
     fn answer(&mut self, targets: &[Target]) -> Vec<Found> {
         self.asked.push(targets.iter().map(|target| target.host.clone()).collect());
+        self.not_before.extend(targets.iter().map(|target| target.not_before));
         targets.iter().map(|target| self.found(&target.host)).collect()
     }
 
@@ -123,6 +126,8 @@ fn device_in_an_outage_gets_its_ticket_when_it_ends_and_still_fails_and_not_when
         judge_at(&store, &rules, &mut network, HOUR - 1);
         assert_eq!(only_ticket(&store).state, State::Held);
         judge_at(&store, &rules, &mut network, HOUR);
+        let ended = Some(at(HOUR));
+        assert_eq!(network.not_before, [ended, ended], "what was found in the outage says nothing");
         let row = only_ticket(&store);
         assert_eq!(row.state, state);
         let decision = row.decision.expect("judged");
