@@ -5,6 +5,8 @@
 
 use super::model::Token;
 use super::plan::{Job, ListFile, Rebuilt};
+pub use super::rebuild::LIST;
+pub use super::shell::MASK;
 use crate::rules::redistribution::{Manager, ServerRule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,10 +16,6 @@ use std::path::{Path, PathBuf};
 /// Folders in which programs without a path are looked up; also the PATH of every command.
 pub const FOLDERS: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-/// What stands in for the path of a distribution list that is written just before the start.
-pub const LIST: &str = "{list}";
-/// How a secret is shown and stored.
-pub const MASK: &str = "******";
 /// The variable in which the manager finds the idempotency key.
 pub const KEY_VARIABLE: &str = "AUTOTICKET_IDEMPOTENCY_KEY";
 

@@ -55,18 +55,16 @@ pub const KEYS: &[&Keys] = &[
     &samples::EXPECT,
 ];
 
+/// A manual page and the tables it lists, read alike for every page.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    const PAGE: &str = include_str!("../../man/autoticket-rules.5");
+pub(super) mod page {
+    use crate::rules::reader::Keys;
 
     /// `file: map` and key of every `.It Cm` under a `.Ss` that begins with the name of a YAML file.
-    fn documented() -> Vec<(String, String)> {
+    pub(in crate::rules) fn documented(page: &str) -> Vec<(String, String)> {
         let mut heading = None;
         let mut keys = Vec::new();
-        for line in PAGE.lines() {
+        for line in page.lines() {
             if let Some(text) = line.strip_prefix(".Ss ") {
                 heading = text.split(": ").next().is_some_and(|file| file.ends_with(".yaml")).then_some(text);
             } else if line.starts_with(".Sh ") {
@@ -78,19 +76,28 @@ mod tests {
         keys
     }
 
-    fn read() -> Vec<(String, String)> {
+    /// The same of the tables that the readers check keys against.
+    pub(in crate::rules) fn read(tables: &[&'static Keys]) -> Vec<(String, String)> {
         let heading = |table: &Keys| match table.of {
             "" => table.file.to_owned(),
             of => format!("{}: {of}", table.file),
         };
         let of_table =
             |table: &&'static Keys| table.keys.iter().map(|key| (heading(table), (*key).to_owned()));
-        KEYS.iter().flat_map(of_table).collect()
+        tables.iter().flat_map(of_table).collect()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const PAGE: &str = include_str!("../../man/autoticket-rules.5");
 
     #[test]
     fn the_manual_page_documents_every_key_and_no_other() {
-        let (read, documented) = (read(), documented());
+        let (read, documented) = (page::read(KEYS), page::documented(PAGE));
         let set = |keys: &[(String, String)]| keys.iter().cloned().collect::<BTreeSet<_>>();
         let undocumented: Vec<_> = set(&read).difference(&set(&documented)).cloned().collect();
         let unread: Vec<_> = set(&documented).difference(&set(&read)).cloned().collect();

@@ -7,14 +7,12 @@ use super::text::{clean, element, fit, width};
 use super::theme::Theme;
 use crate::redistribution::model::Token;
 use crate::redistribution::plan::Rebuilt;
+use crate::redistribution::rebuild::LIST;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::text::{Line, Span};
 
 /// Steps that can be taken back.
 const STEPS: usize = 100;
-
-/// Stands for the new distribution list until it is written.
-const LIST: &str = "{list}";
 
 #[derive(Debug)]
 pub(super) struct Editor {
@@ -184,8 +182,8 @@ impl Editor {
         if let Some(at) = self.pieces.iter().position(|piece| piece.text.contains('\0')) {
             return Err(format!("element {at} holds a NUL, which no program can be given"));
         }
-        if self.needs_list && !self.pieces.iter().any(|piece| piece.text.contains(LIST)) {
-            return Err(format!("one element must hold {LIST}, the new distribution list"));
+        if self.needs_list && !self.pieces.iter().any(|piece| piece.text.ends_with(LIST)) {
+            return Err(format!("one element must end in {LIST}, the new distribution list"));
         }
         if self.pieces == self.first {
             return Err("nothing has changed: Esc goes back".to_owned());

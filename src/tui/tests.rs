@@ -1,10 +1,8 @@
-//! The screens without a terminal: frames into a buffer, keys as events; and one way to look at them by hand.
+//! The screens without a terminal: frames into a buffer, keys as events.
 
 mod approve;
 mod fixture;
 mod hostile;
-mod look;
-mod quick;
 mod snapshots;
 
 use super::*;

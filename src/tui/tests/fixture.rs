@@ -149,13 +149,3 @@ pub fn unknown() -> Vec<UnknownCommand> {
         operator: Some("anna".into()),
     }]
 }
-
-/// So many jobs, of some causes.
-pub fn large(jobs: usize) -> Plan {
-    let causes = ["connection refused", "no space left on device", "time limit", "host is down", "signature"];
-    let jobs = (1..=jobs).map(|n| {
-        let name = format!("node{n}");
-        job(n, causes[n % causes.len()], &["editor-2.1"], &[&name], Outcome::Failed)
-    });
-    Plan { jobs: jobs.collect(), notes: Vec::new(), ..plan() }
-}
