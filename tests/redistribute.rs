@@ -98,6 +98,109 @@ fn exactly_the_recipient_that_failed_is_reissued_with_its_parameters_and_a_secon
 }
 
 #[test]
+fn a_damaged_cut_older_or_deleted_journal_issues_nothing_is_told_and_named() {
+    let server = Server::new();
+    let state = server.path("journal");
+    let plan = server.path("plan.json");
+    assert_eq!(server.run(&["--plan", &plan]).exit, 0);
+    server.log(&server.start("J2", "broken-1"), &[("J2", "node1", "FAILED type=access")]);
+    assert_eq!(server.run(&["--approve", "J2.1"]).exit, 1);
+    let file = |name: &str| format!("{state}/{name}");
+    let names = ["redistribution.db", "redistribution-id", "redistribution-head"];
+    let older = names.map(|name| fs::read(file(name)).expect("ours"));
+    assert_eq!(server.run(&["--approve", "J1.1"]).exit, 0);
+    let once = server.calls();
+    let newest = names.map(|name| fs::read(file(name)).expect("ours"));
+    let put = |all: &[Vec<u8>; 3]| {
+        names.iter().zip(all).for_each(|(name, bytes)| fs::write(file(name), bytes).expect("ours"))
+    };
+    let forge = |sql: &str| {
+        let db = rusqlite::Connection::open(file(names[0])).expect("a database");
+        db.execute_batch(sql).expect(sql);
+    };
+    let free = "DROP TRIGGER record_stays; DROP TRIGGER record_is_kept; ";
+    type Damage<'a> = (&'a str, Box<dyn Fn() + 'a>);
+    let damages: [Damage<'_>; 7] = [
+        (
+            "state is `failed`, the record says `confirmed`",
+            Box::new(|| {
+                forge(
+                    "UPDATE command SET state='failed' WHERE id='J1.1'; UPDATE recipient SET state='failed'",
+                )
+            }),
+        ),
+        ("row 2: changed", Box::new(|| forge(&format!("{free}UPDATE record SET who='eve' WHERE id=2")))),
+        (
+            "gone: redistribution-head knows of row",
+            Box::new(|| forge(&format!("{free}DELETE FROM record WHERE id>4"))),
+        ),
+        (
+            "the record was cut, or is that of an older copy",
+            Box::new(|| fs::write(file(names[0]), &older[0]).expect("ours")),
+        ),
+        ("it is gone or empty", Box::new(|| fs::remove_file(file(names[0])).expect("ours"))),
+        ("redistribution-head: it is gone", Box::new(|| fs::remove_file(file(names[2])).expect("ours"))),
+        (
+            "it is gone or empty",
+            Box::new(|| names.iter().for_each(|name| fs::remove_file(file(name)).expect("ours"))),
+        ),
+    ];
+    for (said, damage) in damages {
+        put(&newest);
+        damage();
+        let listed = server.run(&["--list"]);
+        let told = listed.out.lines().find(|line| line.starts_with("DAMAGE: ")).unwrap_or_default();
+        assert_eq!(
+            (listed.exit, told.contains("is not what its record says")),
+            (1, true),
+            "{said}: {}",
+            listed.out
+        );
+        for words in
+            [&["--approve", "all"][..], &["--approve", "J2.1"], &["--approve", "all", "--dry-run"], &[]]
+        {
+            let refused = server.run(words);
+            assert_eq!(refused.exit, 65, "{said}, {words:?}: {}{}", refused.out, refused.err);
+            let way_out = refused.err.contains("find out what was issued since (redistribution.logs)");
+            assert!(way_out && refused.err.contains("nothing is issued by it"), "{said}: {}", refused.err);
+        }
+        let apply = ["redistribute", "--apply", &plan, "--state", &state, "--rules", &server.path("own")];
+        assert_eq!(server.site.run(&apply).exit, 65, "{said}");
+        assert_eq!(server.site.run(&["redistribute", "sync", "--state", &state]).exit, 65, "{said}");
+        let journal = server.site.run(&["redistribute", "journal", "--state", &state]);
+        assert!(matches!(journal.exit, 1 | 65), "{said}: {}{}", journal.out, journal.err);
+        assert!(
+            format!("{}{}", journal.out, journal.err).contains(said),
+            "{said}: {}{}",
+            journal.out,
+            journal.err
+        );
+        assert_eq!(server.calls(), once, "{said}");
+    }
+    put(&newest);
+    assert_eq!(server.run(&["--approve", "J1.1"]).exit, 1, "the newest one is whole");
+    assert_eq!(server.calls(), once);
+}
+
+#[test]
+fn two_operators_at_the_same_moment_issue_a_command_once() {
+    let server = Server::new();
+    let run = || server.run(&["--approve", "all"]);
+    let gave = std::thread::scope(|scope| {
+        let both = [scope.spawn(run), scope.spawn(run)];
+        both.map(|one| one.join().expect("it ends"))
+    });
+    assert_eq!(server.calls(), "-p|jre-1.3.1|-l|LIST|-P|prio=3|\nnode2 prio=2\n");
+    for gave in &gave {
+        let is_second =
+            ["in the hands of", "nothing is left", "is confirmed"].iter().any(|said| gave.out.contains(said));
+        assert!(gave.out.starts_with("1 confirmed") || is_second, "{}{}", gave.out, gave.err);
+    }
+    let journal = server.site.run(&["redistribute", "journal", "--state", &server.path("journal")]);
+    assert!(journal.out.contains("the record is whole: "), "{}", journal.out);
+}
+
+#[test]
 fn who_succeeded_since_is_left_out_with_the_line_that_says_so() {
     let server = Server::new();
     let again = server.start("J2", "jre-1.3.1").replace("00:01Z", "09:01Z");

@@ -47,7 +47,9 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         let exit = match &error {
             store::Error::NoState { .. } | store::Error::Missing { .. } => Exit::Unavailable,
-            store::Error::ForeignInstall { .. } | store::Error::Stored { .. } => Exit::Data,
+            store::Error::ForeignInstall { .. }
+            | store::Error::Journal { .. }
+            | store::Error::Stored { .. } => Exit::Data,
             store::Error::Newer { .. } => Exit::Unavailable,
             store::Error::Owner { .. } => Exit::Permission,
             store::Error::Exists { .. } | store::Error::NotEmpty { .. } => Exit::Usage,

@@ -73,6 +73,11 @@ const FILES: &[(&str, &str)] = &[
     ("autoticket.db, autoticket.db-journal", "The database and its journal; both belong together."),
     ("reference.db, reference.db-journal", "Outage notices, location records and findings, and its journal."),
     ("install-id", "Which database belongs here. While it stands, a missing database is never made anew."),
+    (
+        "redistribution.db, redistribution-id, redistribution-head",
+        "The journal of redistribution, its id, and where its record ends. They belong together: a journal that is gone, \
+         changed, cut or older than its head issues nothing.",
+    ),
     ("spool/new", "Mails that could not enter the database; the next ingest, flush or run takes them up."),
     ("spool/quarantine", "Mails that killed three runs; nothing touches them."),
     ("outgoing", "Tickets of the file transport, the default."),

@@ -132,6 +132,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     if args.list {
         return listed::list(globals, &survey);
     }
+    survey.may_issue()?;
     if !args.approve.is_empty() || !args.again.is_empty() {
         return approve::without_a_screen(globals, &args, &survey, &args.approve);
     }
@@ -196,6 +197,7 @@ fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
         return Err(Failure::say(Exit::Data, text));
     }
     let survey = survey(globals, &file.ask)?;
+    survey.may_issue()?;
     let differences = compare(&file.plan, &survey.plan);
     if !differences.is_empty() {
         let lines: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();

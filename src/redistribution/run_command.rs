@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// Folder, below the state, of what commands have printed.
+pub const LOGS: &str = "redistribution.logs";
 /// Kept of the beginning and of the end of what a command prints, in bytes each.
 const KEPT: usize = 64 << 10;
 /// Between SIGTERM and SIGKILL.
@@ -350,7 +352,7 @@ fn capture(mut output: impl Read, captured: &Mutex<Captured>) {
 }
 
 fn write_log(order: &Order, captured: &Captured) -> io::Result<PathBuf> {
-    let path = made(&order.folder.join("redistribution.logs"), 0o700)?.join(format!("{}.log", order.key));
+    let path = made(&order.folder.join(LOGS), 0o700)?.join(format!("{}.log", order.key));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
     file.write_all(&captured.head)?;
     if captured.left_out > 0 {

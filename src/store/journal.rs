@@ -4,9 +4,10 @@
 //! know how a command is rebuilt or started.
 //!
 //! # On disk
-//! `redistribution.db` in the state folder, a database of its own with its own ladder, which `ingest` never opens, and
-//! `redistribution-id`, the same id as in it: a journal that vanished is noticed, never silently begun anew, as then
-//! everything could be issued twice.
+//! `redistribution.db` in the state folder, a database of its own with its own ladder, which `ingest` never opens;
+//! `redistribution-id`, the same id as in it; `redistribution-head`, where its record ends. A journal that vanished, was
+//! cut, changed or put back from an older copy is noticed and refused, never silently begun anew, as then everything
+//! could be issued twice. Its tables change only by what its record says: see [`fold`], [`verify`] and [`head`].
 //!
 //! # At most once
 //! A command starts only after the transaction that made it `intent` is on disk. That transaction also takes each
@@ -14,26 +15,34 @@
 //! An `intent` or `issued` whose process is gone is `unknown` from the next look on, and stays so until evidence comes
 //! or a person approves a new attempt that names it.
 
+mod acts;
 mod chain;
+mod fold;
+#[cfg(test)]
+mod forged;
+mod head;
 mod process;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod verify;
 
-pub use chain::{Chain, Entry, Person};
+pub use chain::{Entry, Person};
 pub use rows::{Confirmation, JournalRow};
+pub use verify::{Chain, Fault};
 
-use super::column::{from_json, json, time};
 use super::{Access, Doing, Error, connect, owned_by_us, private, spool};
-use crate::alert::name::{host, normal};
-use crate::redistribution::issue::{Approved, End, Verdict, digest};
+use crate::redistribution::issue::{Approved, End, Verdict};
+use crate::redistribution::run_command::LOGS;
 use crate::redistribution::states::State;
+use acts::{abandon, abandoned, approve, claim, job_of, note};
+use head::Head;
 use jiff::Timestamp;
 use process::Process;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +50,8 @@ use std::path::{Path, PathBuf};
 pub const JOURNAL: &str = "redistribution.db";
 /// Name of the file that holds its id.
 pub const JOURNAL_ID: &str = "redistribution-id";
+/// Name of the file that holds where its record ends.
+pub const JOURNAL_HEAD: &str = "redistribution-head";
 
 const LADDER: &[&[&str]] = &[&[TABLES, chain::TABLES]];
 const VERSION: i64 = LADDER.len() as i64;
@@ -129,6 +140,13 @@ pub enum Step {
 pub struct Journal {
     connection: Connection,
     folder: PathBuf,
+    /// The file of its id: who writes the head holds its lock.
+    lock: Option<File>,
+}
+
+/// Whether commands of this folder left their output behind.
+fn has_logs(folder: &Path) -> bool {
+    fs::read_dir(folder.join(LOGS)).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 impl Journal {
@@ -136,9 +154,42 @@ impl Journal {
     /// have left open is `unknown` afterwards.
     ///
     /// # Errors
-    /// [`Error::Missing`] where its id stands and it does not, [`Error::ForeignInstall`] where they differ,
+    /// [`Error::Journal`] where traces of it stand and it does not, and where it is not what its record and the head
+    /// beside it say: see [`Journal::verify`]; [`Error::ForeignInstall`] where it has another id,
     /// [`Error::Owner`] for anybody but the folder's owner, [`Error::Newer`] for a later version.
     pub fn open(folder: &Path, now: Timestamp) -> Result<Journal, Error> {
+        let path = folder.join(JOURNAL);
+        let opened = Journal::unverified(folder, true).and_then(|journal| Ok((journal.verify()?, journal)));
+        let journal = match opened {
+            Ok((Chain::Whole { .. }, journal)) => journal,
+            Ok((Chain::Broken { faults }, _)) => return Err(verify::refusal(path, &faults)),
+            Err(Error::Sql { source, .. }) if verify::is_damage(&source) => {
+                let fault = Fault { place: JOURNAL.to_owned(), why: source.to_string() };
+                return Err(verify::refusal(path, &[fault]));
+            }
+            Err(e) => return Err(e),
+        };
+        head::catch_up(&journal)?;
+        if journal.has_abandoned()? {
+            journal.at_once(|db| abandon(db, now))?;
+        }
+        Ok(journal)
+    }
+
+    /// Opens a journal to look at it, whatever became of it: nothing may be issued by it.
+    ///
+    /// # Errors
+    /// As [`Journal::open`], but for what [`Journal::verify`] says.
+    pub fn look(folder: &Path) -> Result<Journal, Error> {
+        Journal::unverified(folder, false)
+    }
+
+    /// Whether a journal was ever begun in this folder, by any trace of it.
+    pub fn was_begun(folder: &Path) -> bool {
+        has_logs(folder) || [JOURNAL, JOURNAL_ID, JOURNAL_HEAD].iter().any(|name| folder.join(name).exists())
+    }
+
+    fn unverified(folder: &Path, begins: bool) -> Result<Journal, Error> {
         owned_by_us(folder)?;
         let (path, id_path) = (folder.join(JOURNAL), folder.join(JOURNAL_ID));
         let id = match fs::read_to_string(&id_path) {
@@ -151,12 +202,15 @@ impl Journal {
             Err(e) if e.kind() == io::ErrorKind::NotFound => true,
             Err(source) => return Err(Error::Io { what: "look at", path, source }),
         };
-        if let (Some(install), true) = (&id, is_empty) {
-            return Err(Error::Missing { path, install: install.clone() });
+        // A birth that was cut short leaves an empty file at most, and no trace of anything issued.
+        let traces = id.is_some() || (is_empty && (folder.join(JOURNAL_HEAD).exists() || has_logs(folder)));
+        if is_empty && (traces || !begins) {
+            let why = "it is gone or empty, while what was issued by it left its traces".to_owned();
+            return Err(verify::refusal(path, &[Fault { place: JOURNAL.to_owned(), why }]));
         }
         let connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE, Access::Write)?;
         private(&path, 0o600)?;
-        let journal = Journal { connection, folder: folder.to_path_buf() };
+        let mut journal = Journal { connection, folder: folder.to_path_buf(), lock: None };
         journal.climb(&path)?;
         let own = journal.meta("id")?.unwrap_or_default();
         match id {
@@ -164,15 +218,20 @@ impl Journal {
                 return Err(Error::ForeignInstall { path, found: own, expected: id });
             }
             Some(_) => {}
-            // Under the lock: another process may be about to write it.
-            None => journal.at_once(|_| match id_path.exists() {
+            // Under the lock of the database: another process may be about to write it.
+            None => journal.transaction(|db| match id_path.exists() {
                 true => Ok(()),
-                false => spool::write_durably(&id_path, format!("{own}\n").as_bytes(), 0o600),
+                false if chain::end(db)?.0 > 0 => {
+                    let why = "it is gone, and the record is not empty".to_owned();
+                    Err(verify::refusal(path.clone(), &[Fault { place: JOURNAL_ID.to_owned(), why }]))
+                }
+                false => {
+                    head::begin(folder)?;
+                    spool::write_durably(&id_path, format!("{own}\n").as_bytes(), 0o600)
+                }
             })?,
         }
-        if journal.has_abandoned()? {
-            journal.at_once(|db| abandon(db, now))?;
-        }
+        journal.lock = Some(File::open(&id_path).map_err(super::io_error("open", &id_path))?);
         Ok(journal)
     }
 
@@ -188,7 +247,7 @@ impl Journal {
         if version(&self.connection)? == VERSION {
             return Ok(());
         }
-        self.at_once(|db| {
+        self.transaction(|db| {
             // Another process may have been here meanwhile.
             let found = version(db)?;
             for step in LADDER[found.max(0) as usize..].iter().copied().flatten() {
@@ -215,8 +274,30 @@ impl Journal {
         self.connection.close().map_err(|(_, source)| Error::Sql { what: "close", source })
     }
 
-    /// One transaction: all of it or nothing.
+    /// One transaction over a journal that is what the head beside it says, after which the head says what it is: all
+    /// of it or nothing.
     fn at_once<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let (mut head, mut announced) = (None, None);
+        let done = self.transaction(|db| {
+            let head = head.insert(Head::take(self)?);
+            let before = chain::end(db)?;
+            head.holds(&before)?;
+            let done = work(db)?;
+            let after = chain::end(db)?;
+            if after != before {
+                head.announce(&after)?;
+                announced = Some(after);
+            }
+            Ok(done)
+        })?;
+        // Only now may anything be started by it: a journal older than this is refused from here on.
+        if let (Some(head), Some(after)) = (&mut head, announced) {
+            head.advance(&after)?;
+        }
+        Ok(done)
+    }
+
+    fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         let db = &self.connection;
         db.execute_batch("BEGIN IMMEDIATE").doing("begin")?;
         let done = work(db).and_then(|done| db.execute_batch("COMMIT").doing("commit").map(|()| done));
@@ -259,8 +340,7 @@ impl Journal {
     pub fn withdraw(&self, key: &str, who: &Person, now: Timestamp) -> Result<bool, Error> {
         self.at_once(|db| {
             let Some(State::Approved) = rows::state(db, key)? else { return Ok(false) };
-            change(db, key, State::Approved, State::Built)?;
-            chain::append(db, now, who, "withdraw", key, &serde_json::json!({})).map(|_| true)
+            fold::enter(db, now, who, "withdraw", key, &serde_json::json!({})).map(|_| true)
         })
     }
 
@@ -296,283 +376,4 @@ impl Journal {
     fn has_abandoned(&self) -> Result<bool, Error> {
         Ok(!abandoned(&self.connection)?.is_empty())
     }
-}
-
-/// By which recipients of one distribution job are taken. A server is known by its host: operators write it with its
-/// domain and without.
-fn job_of(server: &str, tool: &str, job: &str) -> String {
-    digest(&[&host(server), tool, job].map(str::as_bytes))
-}
-
-/// Commands in hand of processes that are gone, without an end.
-fn abandoned(db: &Connection) -> Result<Vec<(String, State)>, Error> {
-    let rows: Vec<(String, String, Option<String>)> = db
-        .prepare_cached(
-            "SELECT key,state,process FROM command WHERE state IN ('intent','issued') AND ended IS NULL",
-        )
-        .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect())
-        .doing("look for abandoned commands")?;
-    let mut gone = Vec::new();
-    for (key, state, process) in rows {
-        let process: Option<Process> = process.map(|text| from_json("process", &text)).transpose()?;
-        if process.is_none_or(|process| process.is_gone()) {
-            gone.push((key, rows::parsed(&state)?));
-        }
-    }
-    Ok(gone)
-}
-
-/// What happened to abandoned commands, nobody knows.
-fn abandon(db: &Connection, now: Timestamp) -> Result<(), Error> {
-    let nobody =
-        Person { name: "autoticket".into(), uid: rustix::process::getuid().as_raw(), origin: String::new() };
-    for (key, state) in abandoned(db)? {
-        change(db, &key, state, State::Unknown)?;
-        db.prepare_cached(
-            "UPDATE recipient SET state='unknown' WHERE key=?1 AND state IN ('intent','issued')",
-        )
-        .and_then(|mut s| s.execute([&key]))
-        .doing("mark recipients as unknown")?;
-        let detail = serde_json::json!({"was": state, "why": "the process that had it in hand is gone"});
-        chain::append(db, now, &nobody, "unknown", &key, &detail)?;
-    }
-    Ok(())
-}
-
-/// A legal change of state.
-fn change(db: &Connection, key: &str, from: State, to: State) -> Result<(), Error> {
-    let changed = from.may_become(to)
-        && db
-            .prepare_cached("UPDATE command SET state=?3 WHERE key=?1 AND state=?2")
-            .and_then(|mut s| s.execute([key, from.word(), to.word()]))
-            .doing("change a state")?
-            == 1;
-    if changed {
-        return Ok(());
-    }
-    let text = format!("{key} cannot go from {} to {}", from.word(), to.word());
-    Err(Error::Stored { what: "state of a command", text })
-}
-
-/// Earlier attempts at recipients of a command that a person let follow, or why some recipient cannot be taken.
-fn take_over(
-    db: &Connection,
-    command: &Approved,
-    consents: &BTreeSet<String>,
-) -> Result<Result<BTreeSet<String>, Refused>, Error> {
-    let job = job_of(&command.server, &command.tool, &command.job);
-    let mut followed = BTreeSet::new();
-    for (recipient, _) in &command.recipients {
-        let Some(by) = rows::taken_by(db, &job, &normal(recipient))? else { continue };
-        let (id, recipient) = (command.id.clone(), recipient.clone());
-        let (who, at, key) = (by.who, time(by.at), by.key);
-        let may_follow = consents.contains(&key);
-        return Ok(Err(match by.state {
-            State::Confirmed => Refused::Confirmed { id, recipient, who, at },
-            State::Intent | State::Issued if !by.has_ended => {
-                let pid = by.process.map_or(0, |process: Process| process.pid());
-                Refused::InHand { id, recipient, who, pid, at }
-            }
-            State::Intent | State::Issued if !may_follow => Refused::Waits { id, recipient, who, at, key },
-            State::Unknown if !may_follow => Refused::Unknown { id, recipient, who, at, key },
-            State::Intent | State::Issued | State::Unknown => {
-                followed.insert(key);
-                continue;
-            }
-            State::Failed | State::Found | State::Built | State::Approved => continue,
-        }));
-    }
-    Ok(Ok(followed))
-}
-
-fn approve(
-    db: &Connection,
-    command: &Approved,
-    consents: &BTreeSet<String>,
-    who: &Person,
-    now: Timestamp,
-) -> Result<Result<String, Refused>, Error> {
-    let consents = match take_over(db, command, consents)? {
-        Ok(followed) => followed,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let identity = command.identity();
-    let last = rows::last_attempt(db, &identity)?;
-    // An attempt that nothing was issued by is approved anew; after any other one comes the next.
-    let attempt = match last {
-        None => 1,
-        Some((attempt, state)) if !state.may_have_run() => attempt,
-        Some((attempt, _)) => attempt + 1,
-    };
-    let key = command.key(attempt);
-    let kept = Kept {
-        argv: command.masked().into_iter().map(str::to_owned).collect(),
-        directory: command.directory.clone(),
-        user: command.user.clone(),
-        list: command.list_file.as_ref().map(|list| list.original.clone()),
-        recipients: command.recipients.clone(),
-        edits: command.edits.clone(),
-    };
-    let detail = serde_json::json!({
-        "id": command.id, "server": command.server, "tool": command.tool, "hash": command.hash, "attempt": attempt,
-        "consents": consents, "command": kept,
-    });
-    let approval = chain::append(db, now, who, "approve", &key, &detail)?;
-    db.prepare_cached(
-        "INSERT OR REPLACE INTO command(key,identity,attempt,id,server,tool,job,state,hash,command,consents,approval,at,who)
-         VALUES(?1,?2,?3,?4,?5,?6,?7,'approved',?8,?9,?10,?11,?12,?13)",
-    )
-    .and_then(|mut s| {
-        s.execute(params![
-            key,
-            identity,
-            attempt,
-            command.id,
-            command.server,
-            command.tool,
-            job_of(&command.server, &command.tool, &command.job),
-            command.hash,
-            json(&kept),
-            json(&consents),
-            approval,
-            now.as_second(),
-            who.name
-        ])
-    })
-    .doing("keep an approval")?;
-    Ok(Ok(key))
-}
-
-fn claim(
-    db: &Connection,
-    command: &Approved,
-    process: &Process,
-    who: &Person,
-    now: Timestamp,
-) -> Result<Result<String, Refused>, Error> {
-    let last = rows::last_attempt(db, &command.identity())?;
-    let Some((attempt, State::Approved)) = last else {
-        let refused = take_over(db, command, &BTreeSet::new())?.err();
-        return Ok(Err(refused.unwrap_or_else(|| Refused::NotApproved { id: command.id.clone() })));
-    };
-    let key = command.key(attempt);
-    let consents: BTreeSet<String> = from_json("consents", &rows::consents(db, &key)?)?;
-    let followed = match take_over(db, command, &consents)? {
-        Ok(followed) => followed,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    for earlier in &followed {
-        follow(db, earlier, &key, who, now)?;
-    }
-    change(db, &key, State::Approved, State::Intent)?;
-    db.prepare_cached("UPDATE command SET process=?2,at=?3,who=?4 WHERE key=?1")
-        .and_then(|mut s| s.execute(params![key, json(process), now.as_second(), who.name]))
-        .doing("take a command in hand")?;
-    let job = job_of(&command.server, &command.tool, &command.job);
-    for (recipient, _) in &command.recipients {
-        db.prepare_cached("INSERT OR REPLACE INTO recipient(job,name,key,state) VALUES(?1,?2,?3,'intent')")
-            .and_then(|mut s| s.execute([&job, &normal(recipient), &key]))
-            .doing("take a recipient")?;
-    }
-    chain::append(db, now, who, "intent", &key, &serde_json::json!({"process": process}))?;
-    Ok(Ok(key))
-}
-
-/// Marks an earlier attempt as followed, if it is one that needs consent.
-fn follow(db: &Connection, earlier: &str, key: &str, who: &Person, now: Timestamp) -> Result<(), Error> {
-    match rows::state(db, earlier)? {
-        Some(State::Issued) => change(db, earlier, State::Issued, State::Unknown)?,
-        Some(State::Unknown) => {}
-        _ => return Ok(()),
-    }
-    db.prepare_cached("UPDATE command SET follower=?2 WHERE key=?1")
-        .and_then(|mut s| s.execute([earlier, key]))
-        .doing("mark an attempt as followed")?;
-    chain::append(db, now, who, "reissue", earlier, &serde_json::json!({"as": key})).map(|_| ())
-}
-
-fn note(db: &Connection, step: &Step, who: &Person, now: Timestamp) -> Result<(), Error> {
-    let (Step::Started { key, .. } | Step::Ended { key, .. } | Step::Evidence { key, .. }) = step;
-    let state = rows::needed_state(db, key)?;
-    if !state.may_have_run() {
-        let text = format!("{key} is {}: nothing was issued by it", state.word());
-        return Err(Error::Stored { what: "step of a command", text });
-    }
-    match step {
-        Step::Started { key, program } => {
-            if state == State::Intent {
-                change(db, key, State::Intent, State::Issued)?;
-            }
-            db.prepare_cached("UPDATE command SET program=?2 WHERE key=?1")
-                .and_then(|mut s| s.execute(params![key, program]))
-                .doing("keep the process of a command")?;
-            db.prepare_cached("UPDATE recipient SET state='issued' WHERE key=?1 AND state='intent'")
-                .and_then(|mut s| s.execute([key]))
-                .doing("mark recipients as issued")?;
-            chain::append(db, now, who, "issued", key, &serde_json::json!({"program": program})).map(|_| ())
-        }
-        Step::Ended { key, end, list, verdicts } => {
-            let list = list.as_ref().map(|path| path.to_string_lossy());
-            db.prepare_cached("UPDATE command SET ended=?2,list=?3 WHERE key=?1")
-                .and_then(|mut s| s.execute(params![key, json(end), list]))
-                .doing("keep the end of a command")?;
-            // It ran, though its start was not noted.
-            if state == State::Intent && !matches!(end, End::NotStarted(_)) {
-                change(db, key, State::Intent, State::Issued)?;
-            }
-            chain::append(db, now, who, "end", key, &serde_json::json!({"end": end, "verdicts": verdicts}))?;
-            settle(db, key, verdicts, now)
-        }
-        Step::Evidence { key, verdicts } => {
-            chain::append(db, now, who, "evidence", key, &serde_json::json!({"verdicts": verdicts}))?;
-            settle(db, key, verdicts, now)
-        }
-    }
-}
-
-/// Applies evidence to the recipients a command holds, and to its state.
-fn settle(db: &Connection, key: &str, verdicts: &[(String, Verdict)], now: Timestamp) -> Result<(), Error> {
-    let held = rows::held(db, key)?;
-    for (name, verdict) in verdicts {
-        let Some((_, records)) = held.recipients.iter().find(|(own, _)| normal(own) == normal(name)) else {
-            continue;
-        };
-        let (state, why) = match verdict {
-            Verdict::Confirmed => (State::Confirmed, None),
-            Verdict::Failed(why) => (State::Failed, Some(why.as_str())),
-            Verdict::Waits => (State::Issued, None),
-        };
-        // What is settled stays so, and what another attempt holds is that one's. Waiting does not undo `unknown`.
-        let changed = db
-            .prepare_cached(
-                "UPDATE recipient SET state=?4,why=?5 WHERE job=?1 AND name=?2 AND key=?3
-                 AND (state IN ('intent','issued') OR (state='unknown' AND ?4<>'issued'))",
-            )
-            .and_then(|mut s| s.execute(params![held.job, normal(name), key, state.word(), why]))
-            .doing("settle a recipient")?;
-        if changed == 1 && state == State::Confirmed && !records.is_empty() {
-            db.prepare_cached(
-                "INSERT INTO confirmation(key,server,recipient,records,at) VALUES(?1,?2,?3,?4,?5)",
-            )
-            .and_then(|mut s| s.execute(params![key, held.server, name, json(records), now.as_second()]))
-            .doing("keep a confirmation")?;
-        }
-    }
-    let states = rows::recipient_states(db, key)?;
-    if states.is_empty() {
-        // Later attempts hold all of its recipients.
-        return Ok(());
-    }
-    let is_open = states.iter().any(|s| matches!(s, State::Intent | State::Issued | State::Unknown));
-    let state = rows::needed_state(db, key)?;
-    match (is_open, states.contains(&State::Failed)) {
-        (true, _) => Ok(()),
-        (false, true) => change_once(db, key, state, State::Failed),
-        (false, false) => change_once(db, key, state, State::Confirmed),
-    }
-}
-
-/// Evidence may come twice.
-fn change_once(db: &Connection, key: &str, from: State, to: State) -> Result<(), Error> {
-    if from == to { Ok(()) } else { change(db, key, from, to) }
 }

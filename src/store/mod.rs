@@ -86,6 +86,10 @@ pub enum Error {
     )]
     ForeignInstall { path: PathBuf, found: String, expected: String },
     #[error(
+        "the journal {path} is not what its record says, and nothing is issued by it: {fault}; `redistribute journal` names every row. Restore redistribution.db, redistribution-id and redistribution-head as they last stood together; where that cannot be, find out what was issued since (redistribution.logs) before you set them aside"
+    )]
+    Journal { path: PathBuf, fault: String },
+    #[error(
         "the database {path} has version {found}, this autoticket knows {known}: run the newer autoticket"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },

@@ -46,7 +46,7 @@ fn json(out: &mut Out, survey: &Survey) {
         "autoticket.redistribute/1",
         serde_json::json!({ "server": plan.server, "since": plan.since, "until": plan.until, "period": survey.period,
             "jobs": plan.jobs, "notes": plan.notes, "unknown": survey.unknown, "waiting": survey.waiting,
-            "formats": survey.gathered.formats, "coverage": coverage, "read": survey.gathered.report }),
+            "damage": survey.damage, "formats": survey.gathered.formats, "coverage": coverage, "read": survey.gathered.report }),
     );
 }
 
@@ -74,6 +74,9 @@ fn bytes(count: u64) -> String {
 fn notes(out: &mut Out, survey: &Survey) {
     for note in &survey.plan.notes {
         out.line(format!("note: {}", show::one(note)));
+    }
+    if let Some(damage) = &survey.damage {
+        out.line(format!("DAMAGE: what was issued before is not known: {}", show::one(damage)));
     }
 }
 

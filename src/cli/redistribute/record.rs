@@ -66,9 +66,15 @@ pub(super) fn stop_on_signals(stop: &Arc<Stop>) -> Result<(), Failure> {
 }
 
 pub(super) fn journal(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
-    let Some(journal) = opened(globals)? else {
-        let text = format!("nothing was ever issued from {}", globals.state_folder().display());
+    let folder = globals.state_folder();
+    if !Journal::was_begun(&folder) {
+        let text = format!("nothing was ever issued from {}", folder.display());
         return Err(Failure::say(Exit::Unavailable, text).hint("--state names another state folder"));
+    }
+    // One that does not hold is shown as well: what is wrong with it is the question.
+    let journal = match opened(globals) {
+        Ok(Some(journal)) => journal,
+        _ => Journal::look(&std::fs::canonicalize(&folder).unwrap_or(folder))?,
     };
     let chain = journal.verify()?;
     let sound = matches!(chain, Chain::Whole { .. });
@@ -119,8 +125,14 @@ pub(super) fn journal(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
             let rows = show::count(u64::try_from(*rows).unwrap_or(0), "row");
             out.line(format!("the record is whole: {rows}, the last {}", head.get(..12).unwrap_or(head)));
         }
-        Chain::Broken { row, why } => {
-            out.line(format!("THE RECORD IS BROKEN at row {row}: {}", show::one(why)))
+        Chain::Broken { faults } => {
+            let places = show::count(faults.len() as u64, "place");
+            out.line(format!(
+                "THE JOURNAL IS NOT WHAT ITS RECORD SAYS, in {places}: nothing is issued by it"
+            ));
+            for fault in faults {
+                out.line(format!("  {}", show::one(&fault.words())));
+            }
         }
     }
     Ok(if sound { Exit::Done } else { Exit::Findings })

@@ -21,7 +21,7 @@ use crate::redistribution::states::State;
 use crate::rules::logs::LogRules;
 use crate::rules::logs::model::LogNarrowing;
 use crate::rules::redistribution::{RedistributionRules, ServerRule};
-use crate::store::journal::{JOURNAL, JOURNAL_ID, Journal, JournalRow};
+use crate::store::journal::{Journal, JournalRow};
 use crate::store::{Access, Error, FailedFilter, Store};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -53,12 +53,19 @@ pub(super) struct Survey {
     pub(super) unknown: Vec<JournalRow>,
     /// Commands whose manager has not said yet how they ended.
     pub(super) waiting: Vec<JournalRow>,
+    /// Why the journal cannot be trusted: what is delivered already may be listed too, and nothing may be issued.
+    pub(super) damage: Option<String>,
 }
 
 impl Survey {
     /// Jobs in which somebody is left that nothing newer went to.
     pub(super) fn open_jobs(&self) -> impl Iterator<Item = &Job> {
         self.plan.jobs.iter().filter(|job| is_open(job))
+    }
+
+    /// The journal can be relied on: without it nobody knows what was issued before.
+    pub(super) fn may_issue(&self) -> Result<(), Failure> {
+        self.damage.as_ref().map_or(Ok(()), |damage| Err(Failure::say(Exit::Data, damage.clone())))
     }
 
     /// Nothing is left to do.
@@ -74,7 +81,8 @@ impl Survey {
 
     /// Everything that was to be read was, by a rule that knows it.
     pub(super) fn is_sound(&self) -> bool {
-        self.gathered.report.faults.is_empty()
+        self.damage.is_none()
+            && self.gathered.report.faults.is_empty()
             && self.gathered.formats.iter().all(|format| format.rule.is_some())
     }
 
@@ -121,10 +129,16 @@ pub(super) fn rules(globals: &Globals) -> Result<(LogRules, RedistributionRules)
     Ok((rules_folder::logs(folder.as_deref())?, rules_folder::issuing(folder.as_deref())?))
 }
 
+/// Whether the journal is there and is not what it should be, or should be there and is not.
+fn is_damage(failure: &Failure) -> bool {
+    let error = failure.error.downcast_ref();
+    error.is_some_and(|error| matches!(error, Error::Journal { .. } | Error::ForeignInstall { .. }))
+}
+
 /// The journal of the state, where one was begun.
 pub(super) fn journal(globals: &Globals) -> Result<Option<Journal>, Failure> {
     let folder = globals.state_folder();
-    if !folder.join(JOURNAL).exists() && !folder.join(JOURNAL_ID).exists() {
+    if !Journal::was_begun(&folder) {
         return Ok(None);
     }
     // Absolute: what it hands to commands is read from their folders.
@@ -143,7 +157,12 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    let journal = journal(globals)?;
+    let (journal, damage) = match journal(globals) {
+        Ok(journal) => (journal, None),
+        // It can still be told what failed; nothing is issued by such a journal.
+        Err(failure) if is_damage(&failure) => (None, Some(failure.line())),
+        Err(failure) => return Err(failure),
+    };
     let parts = [
         &ask.package,
         &ask.job,
@@ -248,7 +267,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
-    Ok(Survey { ask, server, period, until, plan, rule, whole, gathered, unknown, waiting })
+    Ok(Survey { ask, server, period, until, plan, rule, whole, gathered, unknown, waiting, damage })
 }
 
 struct Downtime {

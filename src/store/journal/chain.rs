@@ -1,7 +1,7 @@
 //! The append-only record of who approved, issued and confirmed what: each row holds a hash over the row before it.
 //!
-//! In: who acts, on what, when. Out: rows, and the first link that does not hold. Secrets are masked before they
-//! come here.
+//! In: who acts, on what, when. Out: rows. Secrets are masked before they come here; whether every link holds, and the
+//! tables with it, [`super::verify`] says.
 
 use super::super::column::{from_json, time};
 use super::super::{Doing, Error};
@@ -48,32 +48,23 @@ pub struct Entry {
     pub hash: String,
 }
 
-/// What [`Journal::verify`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Chain {
-    /// Every row follows from the one before; `head` is the last hash, which may be kept elsewhere and compared.
-    Whole { rows: i64, head: String },
-    /// The first row that does not, and why.
-    Broken { row: i64, why: String },
-}
-
 /// The hash before the first row.
-const START: &str = "";
+pub(super) const START: &str = "";
 
-struct Raw {
-    id: i64,
-    at: i64,
-    person: Person,
-    act: String,
-    subject: String,
-    detail: String,
-    hash: String,
+/// One row of the record as it is stored.
+pub(super) struct Raw {
+    pub(super) id: i64,
+    pub(super) at: i64,
+    pub(super) person: Person,
+    pub(super) act: String,
+    pub(super) subject: String,
+    pub(super) detail: String,
+    pub(super) hash: String,
 }
 
-const COLUMNS: &str = "id,at,who,uid,origin,act,subject,detail,hash";
+pub(super) const COLUMNS: &str = "id,at,who,uid,origin,act,subject,detail,hash";
 
-fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
+pub(super) fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw {
         id: r.get(0)?,
         at: r.get(1)?,
@@ -86,7 +77,7 @@ fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
 }
 
 impl Raw {
-    fn hash_after(&self, before: &str) -> String {
+    pub(super) fn hash_after(&self, before: &str) -> String {
         let (id, at, uid) = (self.id.to_string(), self.at.to_string(), self.person.uid.to_string());
         let parts = [
             before,
@@ -103,7 +94,7 @@ impl Raw {
     }
 }
 
-/// Appends a row inside the transaction of what it records; gives its id.
+/// Appends a row inside the transaction of what it records.
 pub(super) fn append(
     db: &Connection,
     now: Timestamp,
@@ -111,12 +102,9 @@ pub(super) fn append(
     act: &str,
     subject: &str,
     detail: &serde_json::Value,
-) -> Result<i64, Error> {
-    let last: Option<(i64, String)> = db
-        .prepare_cached("SELECT id,hash FROM record ORDER BY id DESC LIMIT 1")
-        .and_then(|mut s| s.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional())
-        .doing("read the end of the record")?;
-    let (id, before) = last.map_or((1, START.to_owned()), |(id, hash)| (id + 1, hash));
+) -> Result<Raw, Error> {
+    let (last, before) = end(db)?;
+    let id = last + 1;
     let mut row = Raw {
         id,
         at: now.as_second(),
@@ -147,7 +135,16 @@ pub(super) fn append(
     db.prepare_cached("INSERT OR REPLACE INTO meta VALUES('head',?1)")
         .and_then(|mut s| s.execute([format!("{} {}", row.id, row.hash)]))
         .doing("keep the head of the record")?;
-    Ok(row.id)
+    Ok(row)
+}
+
+/// Number and hash of the last row.
+pub(super) fn end(db: &Connection) -> Result<(i64, String), Error> {
+    let last: Option<(i64, String)> = db
+        .prepare_cached("SELECT id,hash FROM record ORDER BY id DESC LIMIT 1")
+        .and_then(|mut s| s.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+        .doing("read the end of the record")?;
+    Ok(last.unwrap_or((0, START.to_owned())))
 }
 
 impl Journal {
@@ -174,57 +171,5 @@ impl Journal {
                 })
             })
             .collect()
-    }
-
-    /// Computes every hash anew, and looks for each issued command's approval in the record.
-    ///
-    /// # Errors
-    /// Of the database. A broken link is no error: see [`Chain::Broken`].
-    pub fn verify(&self) -> Result<Chain, Error> {
-        // All of it at one instant.
-        let reading = self.connection.unchecked_transaction().doing("begin to read")?;
-        let found = self.verified();
-        drop(reading);
-        found
-    }
-
-    pub(super) fn verified(&self) -> Result<Chain, Error> {
-        let (mut last, mut before) = (0, START.to_owned());
-        let mut statement = self
-            .connection
-            .prepare(&format!("SELECT {COLUMNS} FROM record ORDER BY id"))
-            .doing("read the record")?;
-        let mut rows = statement.query([]).doing("read the record")?;
-        while let Some(row) = rows.next().doing("read the record")? {
-            let row = raw(row).doing("read the record")?;
-            let broken = |why: &str| Ok(Chain::Broken { row: row.id, why: why.to_owned() });
-            if row.id != last + 1 {
-                return broken("a row before it is missing");
-            }
-            if row.hash != row.hash_after(&before) {
-                return broken("it was changed, or what stood before it was");
-            }
-            (last, before) = (row.id, row.hash);
-        }
-        let head = self.meta("head")?;
-        let own = (last > 0).then(|| format!("{last} {before}"));
-        if head != own {
-            let why = format!("the record ends here, but ended as {}", head.as_deref().unwrap_or("nothing"));
-            return Ok(Chain::Broken { row: last, why });
-        }
-        let without: Option<(String, i64)> = self
-            .connection
-            .query_row(
-                "SELECT key,approval FROM command WHERE NOT EXISTS
-                 (SELECT 1 FROM record WHERE id=approval AND act='approve' AND subject=key) ORDER BY approval LIMIT 1",
-                [],
-                |r| Ok((r.get(0)?, r.get(1)?)),
-            )
-            .optional()
-            .doing("look for approvals")?;
-        Ok(match without {
-            Some((key, row)) => Chain::Broken { row, why: format!("it does not approve the command {key}") },
-            None => Chain::Whole { rows: last, head: before },
-        })
     }
 }

@@ -29,6 +29,13 @@ impl Process {
         Ok(Process { pid, boot: boot.trim().to_owned(), started })
     }
 
+    /// One that is over.
+    #[cfg(test)]
+    pub(super) fn gone() -> Process {
+        let this = Process::this().expect("a process");
+        Process { started: this.started + 1, ..this }
+    }
+
     pub(super) fn pid(&self) -> u32 {
         self.pid
     }

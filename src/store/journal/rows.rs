@@ -6,12 +6,12 @@
 use super::super::column::{from_json, json, time};
 use super::super::{Doing, Error};
 use super::process::Process;
-use super::{Journal, Kept, Person, chain, job_of};
+use super::{Journal, Kept, Person, fold, job_of};
 use crate::alert::name::normal;
 use crate::redistribution::issue::End;
 use crate::redistribution::states::State;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -293,14 +293,8 @@ impl Journal {
         who: &Person,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.at_once(|db| {
-            db.execute(
-                "INSERT INTO servicing VALUES(?1,?2) ON CONFLICT DO UPDATE SET at=max(at,excluded.at)",
-                params![normal(server), at.as_second()],
-            )
-            .doing("keep the last servicing")?;
-            chain::append(db, now, who, "servicing", server, &serde_json::json!({"until": at})).map(|_| ())
-        })
+        let detail = serde_json::json!({"until": at});
+        self.at_once(|db| fold::enter(db, now, who, "servicing", server, &detail))
     }
 
     /// What the service center has not been told yet, oldest first.
@@ -338,13 +332,7 @@ impl Journal {
         if ids.is_empty() {
             return Ok(());
         }
-        self.at_once(|db| {
-            for id in ids {
-                db.prepare_cached("UPDATE confirmation SET told=?2 WHERE id=?1 AND told IS NULL")
-                    .and_then(|mut s| s.execute([*id, now.as_second()]))
-                    .doing("keep that a confirmation was told")?;
-            }
-            chain::append(db, now, who, "told", &json(&ids), &serde_json::json!({})).map(|_| ())
-        })
+        let none = serde_json::json!({});
+        self.at_once(|db| fold::enter(db, now, who, "told", &json(&ids), &none))
     }
 }
