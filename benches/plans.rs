@@ -70,6 +70,7 @@ fn planned(jobs: u64) -> Plan {
         program: &|_| Some("/usr/bin/swdist".to_owned()),
         delivered: None,
         against: &|_| Vec::new(),
+        manager: &[],
         directory: None,
         user: None,
         environment: &[],

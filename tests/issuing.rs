@@ -62,6 +62,7 @@ fn commands(folder: &Path) -> Vec<Approved> {
         server: "is38".into(),
         tool: "dm".into(),
         job: format!("job {n}"),
+        packages: Vec::new(),
         argv: ["sh", "-c", script, "sh", &keys, &(n % 8).to_string()].map(token).into(),
         recipients: vec![
             (format!("node{n}"), vec![format!("F-{n}")]),
@@ -103,7 +104,7 @@ fn approve_and_issue(folder: &Path) {
         max_errors: None,
         parallel: None,
         stop: &Arc::new(Stop::default()),
-        evidence: &mut |_, _| Vec::new(),
+        evidence: &mut |_| Vec::new(),
         events: &mut |_| (),
     };
     issue(&journal, &left, &mut work).expect("a working journal");

@@ -1,5 +1,6 @@
 //! `failed`: the failed distributions, which only a confirmed redistribution or a person removes.
 
+use super::redistribute::other_names;
 use super::show::{self, Out, Table};
 use super::world::who;
 use super::{Exit, Failure, Globals};
@@ -60,14 +61,17 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 }
 
 fn list(globals: &Globals, args: &ListArgs) -> Result<Exit, Failure> {
+    let store = globals.store(Access::Read)?;
+    let named = args.server.as_deref().or(args.affected.as_deref());
     let filter = FailedFilter {
+        also: named.map(|name| other_names(&store, name)).unwrap_or_default(),
         server: args.server.as_deref().map(name::normal),
         affected: args.affected.as_deref().map(name::normal),
         since: show::point("--since", args.since.as_deref(), globals.now()?)?,
         until: show::point("--until", args.until.as_deref(), globals.now()?)?,
         dismissed: args.all,
     };
-    let rows = globals.store(Access::Read)?.failed(&filter)?;
+    let rows = store.failed(&filter)?;
     let mut out = Out::new();
     if globals.json {
         out.items("autoticket.failed/1", &rows);

@@ -4,6 +4,7 @@
 //! rebuilt and issued is the business of other rooms; here they are put together.
 
 mod approve;
+mod evidence;
 mod listed;
 mod record;
 mod screen;
@@ -18,6 +19,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+pub(super) use surveyed::other_names;
 use surveyed::{Survey, survey};
 
 /// Find what failed on this intermediate server, and reissue exactly that
@@ -125,6 +127,9 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     if let Some(path) = &args.apply {
         return apply(globals, &args, path);
     }
+    if !args.list && args.plan.is_none() && !args.dry_run {
+        evidence::take_up(globals, Some(&args.ask))?;
+    }
     let survey = survey(globals, &args.ask)?;
     if let Some(path) = &args.plan {
         return write(globals, &args, &survey, path);
@@ -195,6 +200,9 @@ fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
     if file.schema != SCHEMA {
         let text = format!("{} has the schema {}, not {SCHEMA}", path.display(), show::one(&file.schema));
         return Err(Failure::say(Exit::Data, text));
+    }
+    if !args.dry_run {
+        evidence::take_up(globals, Some(&file.ask))?;
     }
     let survey = survey(globals, &file.ask)?;
     survey.may_issue()?;

@@ -5,7 +5,7 @@ use super::world::who;
 use super::{Exit, Failure, Globals, World};
 use crate::service::endings::{self, By};
 use crate::shown::Shown;
-use crate::store::{Access, MailRow, OutboxRow, OutboxState, Store, TicketRow};
+use crate::store::{Access, FailedRow, MailRow, OutboxRow, OutboxState, Store, TicketRow};
 use crate::ticket::State;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -242,6 +242,8 @@ struct Whole<'a> {
     members: Vec<MemberView<'a>>,
     outbox: Vec<MailOutView<'a>>,
     replies: Vec<ReplyView<'a>>,
+    /// What its alerts reported as not delivered, and what has been since.
+    failed: Vec<FailedRow>,
 }
 
 fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
@@ -281,6 +283,7 @@ fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
                 .collect(),
             outbox: outbox.iter().map(Into::into).collect(),
             replies,
+            failed: store.failed_of_ticket(&row)?,
         };
         out.json("autoticket.ticket/1", whole);
         return Ok(Exit::Done);
@@ -295,6 +298,7 @@ fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
         out.table(&table);
     }
     transmissions(&mut out, &outbox);
+    redistributions(&mut out, &store.failed_of_ticket(&row)?);
     for (title, rows) in [("alerts up to the crossing", &alerts), ("joined since", &joined)] {
         if !rows.is_empty() {
             out.line(format!("\n{title}:"));
@@ -310,6 +314,22 @@ fn show(globals: &Globals, args: &ShowArgs) -> Result<Exit, Failure> {
         out.table(&table);
     }
     Ok(Exit::Done)
+}
+
+/// What was not delivered, and what has been since.
+fn redistributions(out: &mut Out, failed: &[FailedRow]) {
+    if failed.is_empty() {
+        return;
+    }
+    let left = failed.iter().filter(|row| row.dismissed.is_none()).count();
+    out.line(format!("\nfailed distributions, {left} of {} left:", failed.len()));
+    let mut table = Table::new(&["ID", "RECIPIENT", "PACKAGE", "JOB", "STATE"]);
+    for row in failed {
+        let state = row.dismissed.as_deref().map_or_else(|| "failed".to_owned(), show::one);
+        let texts = [&row.recipient, &row.package, &row.job].map(|text| show::one(text));
+        table.row([row.id.clone()].into_iter().chain(texts).chain([state]));
+    }
+    out.table(&table);
 }
 
 fn facts(out: &mut Out, row: &TicketRow) {

@@ -5,13 +5,16 @@
 use sha2::{Digest, Sha256};
 
 /// Names the form of what is hashed; another form gets another name.
-const FORM: &str = "autoticket approval 1";
+const FORM: &str = "autoticket approval 2";
 
 /// All that an approval binds: another value of any of these is another command (DESIGN 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bound<'a> {
     /// Whose distribution manager issues it.
     pub server: &'a str,
+    /// The program that takes the command, as it will be started, and its arguments; none: the command itself is
+    /// started.
+    pub manager: &'a [String],
     /// The program as it will be started: an absolute path.
     pub program: &'a str,
     /// Intact, secrets too; the element that names a new list holds `{list}`.
@@ -38,6 +41,8 @@ pub fn encode(bound: &Bound) -> Vec<u8> {
     };
     text(&mut bytes, FORM);
     text(&mut bytes, bound.server);
+    bytes.extend((bound.manager.len() as u64).to_le_bytes());
+    bound.manager.iter().for_each(|element| text(&mut bytes, element));
     text(&mut bytes, bound.program);
     bytes.extend((bound.argv.len() as u64).to_le_bytes());
     bound.argv.iter().for_each(|element| text(&mut bytes, element));
@@ -66,18 +71,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Owned =
-        (String, String, Vec<String>, Option<String>, Option<String>, Vec<(String, String)>, Option<String>);
+    type Owned = (
+        String,
+        Vec<String>,
+        String,
+        Vec<String>,
+        Option<String>,
+        Option<String>,
+        Vec<(String, String)>,
+        Option<String>,
+    );
 
     fn bound(of: &Owned) -> Bound<'_> {
         Bound {
             server: &of.0,
-            program: &of.1,
-            argv: of.2.iter().map(String::as_str).collect(),
-            directory: of.3.as_deref(),
-            user: of.4.as_deref(),
-            environment: &of.5,
-            list: of.6.as_deref(),
+            manager: &of.1,
+            program: &of.2,
+            argv: of.3.iter().map(String::as_str).collect(),
+            directory: of.4.as_deref(),
+            user: of.5.as_deref(),
+            environment: &of.6,
+            list: of.7.as_deref(),
         }
     }
 
@@ -85,6 +99,7 @@ mod tests {
         let text = || "[ab\u{0}\u{1}]{0,3}";
         (
             text(),
+            proptest::collection::vec(text(), 0..3),
             text(),
             proptest::collection::vec(text(), 0..3),
             proptest::option::of(text()),
@@ -114,11 +129,13 @@ mod tests {
         }
         let rest = &mut &*bytes;
         assert_eq!(text(rest), FORM);
-        let (server, program) = (text(rest), text(rest));
+        let server = text(rest);
+        let manager = (0..number(rest)).map(|_| text(rest)).collect();
+        let program = text(rest);
         let argv = (0..number(rest)).map(|_| text(rest)).collect();
         let (directory, user) = (maybe(rest), maybe(rest));
         let environment = (0..number(rest)).map(|_| (text(rest), text(rest))).collect();
-        let read = (server, program, argv, directory, user, environment, maybe(rest));
+        let read = (server, manager, program, argv, directory, user, environment, maybe(rest));
         assert!(rest.is_empty());
         read
     }
@@ -129,6 +146,7 @@ mod tests {
         let environment = [("PATH".to_owned(), "/usr/bin".to_owned())];
         let bound = Bound {
             server: "is38",
+            manager: &[],
             program: "/usr/bin/clush",
             argv,
             directory: Some("/srv"),
@@ -142,6 +160,9 @@ mod tests {
         assert_ne!(hash(&bound), hash(&other));
         other = Bound { user: Some(""), ..bound.clone() };
         assert_ne!(hash(&bound), hash(&other));
+        let submit = ["/opt/dm".to_owned(), "submit".to_owned()];
+        other = Bound { manager: &submit, ..bound.clone() };
+        assert_ne!(hash(&bound), hash(&other), "another way to the manager is another approval");
     }
 
     proptest! {

@@ -28,6 +28,8 @@ pub struct Approved {
     pub tool: String,
     /// Tells its distribution job from every other one of the tool: see [`job_identity`].
     pub job: String,
+    /// What is sent, as the log of the first run names it.
+    pub packages: Vec<String>,
     pub argv: Vec<Token>,
     /// Recipients, each with the ids of its failed distributions.
     pub recipients: Vec<(String, Vec<String>)>,
@@ -52,6 +54,7 @@ impl Approved {
             server: job.server.clone(),
             tool: job.tool.clone(),
             job: job_identity(job),
+            packages: job.packages.clone(),
             argv: command.argv.clone(),
             recipients: command.recipients.iter().map(|name| (name.clone(), ids(name))).collect(),
             directory: command.directory.clone(),
@@ -306,6 +309,7 @@ mod tests {
             server: "is38".into(),
             tool: "dm".into(),
             job: "j".into(),
+            packages: Vec::new(),
             argv: argv.iter().map(|text| token(text)).collect(),
             recipients: vec![("node7".into(), vec!["F-1".into()])],
             directory: None,

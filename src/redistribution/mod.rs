@@ -10,6 +10,7 @@ mod command;
 pub mod comparison;
 mod elsewhere;
 pub mod engine;
+pub mod evidence;
 pub mod files;
 pub mod gather;
 pub mod issue;

@@ -47,6 +47,9 @@ pub struct World<'a> {
     pub delivered: Option<Delivered<'a>>,
     /// What else speaks against a run's job: packages that changed or vanished since.
     pub against: &'a dyn Fn(&Run) -> Vec<String>,
+    /// The program that takes commands, absolute where it is known, and its arguments; none: commands are started
+    /// themselves.
+    pub manager: &'a [String],
     /// Where the log records none.
     pub directory: Option<&'a str>,
     pub user: Option<&'a str>,
@@ -106,6 +109,7 @@ pub fn plan(
     let names = runs.iter().flat_map(|run| run.recipients.iter().map(|recipient| recipient.name.as_str()));
     let names = names.chain(records.iter().map(|record| record.recipient.as_str()));
     let names = names.chain(successes.iter().map(|success| success.recipient.as_str()));
+    let names = names.chain(records.iter().map(|record| record.server.as_str()));
     let computers = Computers::new(names.chain([selection.server.as_str()]), world.device);
     let recorded = records.iter().filter_map(|record| computers.number(&record.recipient)).collect();
     let attempts = Attempts::new(&runs, successes, &recorded, &computers);
@@ -152,6 +156,7 @@ pub fn approval_hash(server: &str, command: &Rebuilt, world: &World) -> String {
     let program = (world.program)(written);
     approval::hash(&Bound {
         server,
+        manager: world.manager,
         program: program.as_deref().unwrap_or(written),
         argv: command.argv.iter().map(|token| token.text.as_str()).collect(),
         directory: command.directory.as_deref(),
@@ -213,7 +218,9 @@ impl<'a> Planning<'a> {
             if !self.in_period(Some(record.first), Some(record.last)) {
                 continue;
             }
-            if !same(&record.server, &self.selection.server) {
+            let here = same(&record.server, &self.selection.server)
+                || (own.is_some() && self.computers.number(&record.server) == own);
+            if !here {
                 // Another server's job, which this server was to receive.
                 if self.computers.number(&record.recipient) == own {
                     *upstream.entry(record.upstream.as_deref().unwrap_or(&record.server)).or_default() += 1;

@@ -9,6 +9,7 @@ pub mod judge;
 pub mod outages;
 pub mod outbox;
 pub mod redistribute;
+pub mod redistributed;
 #[cfg(test)]
 mod tests;
 pub mod thread;

@@ -1,16 +1,19 @@
 //! The story of issuing: wave by wave, each command taken in hand, started, seen to its end, and written down.
 //!
 //! In: a journal, approved commands, the rule of their server, limits. Out: what became of each, told as it happens.
+//! What an end does not tell (a manager that only took it, one of several recipients) the log is asked, wave by wave.
 //! It does not know how a command was rebuilt or what a screen looks like. `intent` is on disk before a command
 //! starts; one that fails stops no other, unless the limit of errors is exceeded; what is not issued stays approved.
 
 #[cfg(test)]
 mod tests;
 
+use crate::redistribution::evidence::{Issued, Said};
 use crate::redistribution::issue::{self, Approved, End, Verdict, judge};
 use crate::redistribution::run_command::{self, Ended, GRACE, Order, Stop};
+use crate::redistribution::states::State;
 use crate::redistribution::waves::{MaxErrors, Wave, schedule};
-use crate::rules::redistribution::ServerRule;
+use crate::rules::redistribution::{Manager, ServerRule};
 use crate::store::Error;
 use crate::store::journal::{Journal, JournalRow, Person, Step};
 use jiff::Timestamp;
@@ -21,8 +24,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a log says about recipients of a command that has ended; nothing about those it does not name.
-pub type Evidence<'a> = dyn FnMut(&Approved, &Ended) -> Vec<(String, Verdict)> + 'a;
+/// What the logs say about commands that were issued, in their order; nothing about recipients they do not name.
+pub type Evidence<'a> = dyn FnMut(&[Issued]) -> Vec<Said> + 'a;
 
 /// What issuing needs besides the journal.
 pub struct Issue<'a> {
@@ -70,6 +73,11 @@ pub enum Event {
         end: End,
         verdict: Verdict,
         log: Option<PathBuf>,
+    },
+    /// The log was asked about a command that had ended: what it says now.
+    Judged {
+        id: String,
+        verdict: Verdict,
     },
     Progress(Progress),
 }
@@ -132,8 +140,10 @@ struct Standing<'a, 'b> {
     summary: Summary,
     progress: Progress,
     begun: Instant,
-    /// Key of each command in hand.
-    keys: Vec<String>,
+    /// Key of each command in hand, and when it was taken.
+    keys: Vec<(String, Timestamp)>,
+    /// Commands that have ended and about which the log is to be asked, with the lists written for them.
+    open: Vec<(usize, End, Option<PathBuf>)>,
     to: Sender<Message>,
     from: Receiver<Message>,
     /// What could not be written down, and why: nothing more is started then.
@@ -155,7 +165,8 @@ pub fn issue(journal: &Journal, commands: &[Approved], work: &mut Issue<'_>) -> 
         summary: Summary::default(),
         progress: Progress { all: commands.len(), ..Progress::default() },
         begun: Instant::now(),
-        keys: vec![String::new(); commands.len()],
+        keys: vec![(String::new(), Timestamp::UNIX_EPOCH); commands.len()],
+        open: Vec::new(),
         to,
         from,
         unwritten: Vec::new(),
@@ -183,6 +194,7 @@ pub fn issue(journal: &Journal, commands: &[Approved], work: &mut Issue<'_>) -> 
             }
         }
         standing.leave(queue.into_iter());
+        standing.ask_the_log();
     }
     standing.finish()
 }
@@ -226,7 +238,8 @@ impl Standing<'_, '_> {
             }
         }
         let commands: Vec<&Approved> = ready.iter().map(|(index, _)| &self.commands[*index]).collect();
-        let claims = match self.journal.claim(&commands, self.work.who, (self.work.clock)()) {
+        let now = (self.work.clock)();
+        let claims = match self.journal.claim(&commands, self.work.who, now) {
             Ok(claims) => claims,
             Err(e) => {
                 // Nothing was taken in hand.
@@ -237,14 +250,14 @@ impl Standing<'_, '_> {
         };
         for ((index, start), claim) in ready.into_iter().zip(claims) {
             match claim {
-                Ok(key) => self.run(index, start, key),
+                Ok(key) => self.run(index, start, key, now),
                 Err(refused) => self.refuse(index, refused.to_string()),
             }
         }
         self.tell();
     }
 
-    fn run(&mut self, index: usize, start: issue::Start, key: String) {
+    fn run(&mut self, index: usize, start: issue::Start, key: String, now: Timestamp) {
         let named = |(name, _): &&(String, String)| self.work.rule.environment.contains(name);
         let order = Order {
             start,
@@ -254,7 +267,7 @@ impl Standing<'_, '_> {
             grace: GRACE,
             folder: self.journal.folder().to_path_buf(),
         };
-        self.keys[index] = key;
+        self.keys[index] = (key, now);
         self.progress.running += 1;
         let (to, stop) = (self.to.clone(), Arc::clone(self.work.stop));
         let see = move || {
@@ -280,7 +293,7 @@ impl Standing<'_, '_> {
         for message in messages {
             match message {
                 Message::Started(index, program) => {
-                    self.unwritten.push(Step::Started { key: self.keys[index].clone(), program });
+                    self.unwritten.push(Step::Started { key: self.keys[index].0.clone(), program });
                     events.push(Event::Started { id: self.commands[index].id.clone(), program });
                 }
                 Message::Ended(index, ended) => events.push(self.ended(index, ended, &mut lists)),
@@ -301,43 +314,103 @@ impl Standing<'_, '_> {
 
     fn ended(&mut self, index: usize, ended: Ended, lists: &mut Vec<PathBuf>) -> Event {
         let command = &self.commands[index];
-        let said = (self.work.evidence)(command, &ended);
-        let several = command.recipients.len() > 1 && matches!(ended.end, End::Exit(_) | End::Signal(_));
-        let own = match judge(&ended.end, &self.work.rule.manager) {
-            // Some of them may have it: which, only a person or a log can say.
-            Verdict::Failed(_) if several => Verdict::Waits,
+        let ran = matches!(ended.end, End::Exit(_) | End::Signal(_));
+        let verdict = match judge(&ended.end, &self.work.rule.manager) {
+            // One exit says nothing of each: that is for the log.
+            _ if command.recipients.len() > 1 && ran => Verdict::Waits,
             own => own,
         };
-        let verdict_of = |name: &String| {
-            let said = said.iter().find(|(other, _)| other == name);
-            (name.clone(), said.map_or_else(|| own.clone(), |(_, verdict)| verdict.clone()))
-        };
-        let verdicts: Vec<(String, Verdict)> =
-            command.recipients.iter().map(|(name, _)| verdict_of(name)).collect();
-        let verdict = of_all(&verdicts);
         self.progress.running -= 1;
         let id = command.id.clone();
-        match &verdict {
+        let Ended { end, log, list, .. } = ended;
+        let waits = verdict == Verdict::Waits;
+        if waits {
+            self.progress.waiting += 1;
+            self.open.push((index, end.clone(), list.clone()));
+        } else {
+            self.settle(&id, &verdict);
+            lists.extend(list.clone());
+        }
+        let verdicts = command.recipients.iter().map(|(name, _)| (name.clone(), verdict.clone())).collect();
+        let key = self.keys[index].0.clone();
+        self.unwritten.push(Step::Ended { key, end: end.clone(), list: list.filter(|_| waits), verdicts });
+        Event::Ended { id, end, verdict, log }
+    }
+
+    fn settle(&mut self, id: &str, verdict: &Verdict) {
+        match verdict {
             Verdict::Confirmed => {
                 self.progress.confirmed += 1;
-                self.summary.confirmed.push(id.clone());
+                self.summary.confirmed.push(id.to_owned());
             }
             Verdict::Failed(why) => {
                 self.progress.failed += 1;
-                self.summary.failed.push((id.clone(), why.clone()));
+                self.summary.failed.push((id.to_owned(), why.clone()));
             }
             Verdict::Waits => {
                 self.progress.waiting += 1;
-                self.summary.waiting.push(id.clone());
+                self.summary.waiting.push(id.to_owned());
             }
         }
-        let is_settled = !verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Waits);
-        lists.extend(ended.list.clone().filter(|_| is_settled));
-        let Ended { end, log, list, .. } = ended;
-        let key = self.keys[index].clone();
-        let list = list.filter(|_| !is_settled);
-        self.unwritten.push(Step::Ended { key, end: end.clone(), list, verdicts });
-        Event::Ended { id, end, verdict, log }
+    }
+
+    /// Asks the log once about all that has ended without an answer.
+    fn ask_the_log(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        if open.is_empty() {
+            return;
+        }
+        let issued: Vec<Issued> = open.iter().map(|(index, ..)| self.issued(*index)).collect();
+        // What cannot be written down is not looked for either: the next start does both.
+        let mut said = if self.trouble.is_none() { (self.work.evidence)(&issued) } else { Vec::new() };
+        said.resize(open.len(), Said::new());
+        let mut events = Vec::new();
+        let mut lists = Vec::new();
+        for ((index, end, list), said) in open.into_iter().zip(said) {
+            let command = &self.commands[index];
+            // Where the command itself delivers, its good exit speaks for those about whom the log is silent.
+            let by_exit = end == End::Exit(0) && self.work.rule.manager == Manager::Exec;
+            let verdict_of = |name: &String| {
+                let silent = if by_exit { Verdict::Confirmed } else { Verdict::Waits };
+                let said = said.iter().find(|(other, _)| other == name);
+                (name.clone(), said.map_or(silent, |(_, verdict)| verdict.clone()))
+            };
+            let verdicts: Vec<(String, Verdict)> =
+                command.recipients.iter().map(|(name, _)| verdict_of(name)).collect();
+            let verdict = of_all(&verdicts);
+            self.progress.waiting -= 1;
+            let id = command.id.clone();
+            self.settle(&id, &verdict);
+            if verdicts.iter().all(|(_, verdict)| *verdict != Verdict::Waits) {
+                lists.extend(list);
+            }
+            if verdicts.iter().any(|(_, verdict)| *verdict != Verdict::Waits) {
+                self.unwritten.push(Step::Evidence { key: self.keys[index].0.clone(), verdicts });
+            }
+            events.push(Event::Judged { id, verdict });
+        }
+        self.write();
+        if self.unwritten.is_empty() {
+            lists.into_iter().for_each(|list| drop(std::fs::remove_file(list)));
+        }
+        for event in &events {
+            (self.work.events)(event);
+        }
+        self.tell();
+    }
+
+    fn issued(&self, index: usize) -> Issued {
+        let command = &self.commands[index];
+        let (key, at) = self.keys[index].clone();
+        Issued {
+            key,
+            server: command.server.clone(),
+            tool: command.tool.clone(),
+            packages: command.packages.clone(),
+            argv: command.masked().into_iter().map(str::to_owned).collect(),
+            recipients: command.recipients.iter().map(|(name, _)| name.clone()).collect(),
+            at,
+        }
     }
 
     /// What cannot be written down now is tried again with what happens next.
@@ -357,6 +430,7 @@ impl Standing<'_, '_> {
     }
 
     fn finish(mut self) -> Result<Summary, Error> {
+        self.ask_the_log();
         if !self.unwritten.is_empty() {
             self.write();
         }
@@ -366,13 +440,23 @@ impl Standing<'_, '_> {
 
 /// What the verdicts on recipients say about their command: a failure before what still waits.
 fn of_all(verdicts: &[(String, Verdict)]) -> Verdict {
-    let failed = verdicts.iter().find(|(_, verdict)| matches!(verdict, Verdict::Failed(_)));
-    let waits = verdicts.iter().find(|(_, verdict)| *verdict == Verdict::Waits);
-    failed.or(waits).map_or(Verdict::Confirmed, |(_, verdict)| verdict.clone())
+    let failed = |(name, verdict): &'_ (String, Verdict)| match verdict {
+        Verdict::Failed(why) => Some((name.clone(), why.clone())),
+        _ => None,
+    };
+    let failures: Vec<(String, String)> = verdicts.iter().filter_map(failed).collect();
+    match failures.first() {
+        Some((_, why)) if verdicts.len() == 1 => Verdict::Failed(why.clone()),
+        Some((name, why)) => {
+            Verdict::Failed(format!("{} of {} recipients: {name}: {why}", failures.len(), verdicts.len()))
+        }
+        None if verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Waits) => Verdict::Waits,
+        None => Verdict::Confirmed,
+    }
 }
 
-/// Asks again after commands whose end or success is not known, and writes down what the logs say by now; gives how
-/// many commands something was said about.
+/// Asks the logs again about commands whose end or success is not known, and writes down what they say by now; gives
+/// how many recipients something new was said about.
 ///
 /// # Errors
 /// Of the journal.
@@ -380,22 +464,34 @@ pub fn take_evidence(
     journal: &Journal,
     who: &Person,
     now: Timestamp,
-    evidence: &mut dyn FnMut(&JournalRow) -> Vec<(String, Verdict)>,
+    wanted: &dyn Fn(&JournalRow) -> bool,
+    evidence: &mut Evidence<'_>,
 ) -> Result<usize, Error> {
-    let mut rows = journal.waiting()?;
-    rows.extend(journal.unknown()?);
-    let mut steps = Vec::new();
-    let mut lists = Vec::new();
-    for row in rows {
-        let verdicts = evidence(&row);
-        if verdicts.is_empty()
-            || steps.iter().any(|step| matches!(step, Step::Evidence { key, .. } if *key == row.key))
-        {
+    let mut rows: Vec<JournalRow> = Vec::new();
+    for row in journal.waiting()?.into_iter().chain(journal.unknown()?).filter(wanted) {
+        if rows.iter().all(|other| other.key != row.key) {
+            rows.push(row);
+        }
+    }
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let issued: Vec<Issued> = rows.iter().map(issued_of).collect();
+    let (mut steps, mut lists, mut new) = (Vec::new(), Vec::new(), 0);
+    for (row, said) in rows.into_iter().zip(evidence(&issued)) {
+        let open = |name: &String| {
+            let state = row.recipients.iter().find(|(own, _)| own == name).and_then(|(_, state)| *state);
+            matches!(state, Some(State::Intent | State::Issued | State::Unknown))
+        };
+        let verdicts: Said =
+            said.into_iter().filter(|(name, verdict)| *verdict != Verdict::Waits && open(name)).collect();
+        if verdicts.is_empty() {
             continue;
         }
-        let is_said = |name: &String| verdicts.iter().any(|(n, v)| n == name && *v != Verdict::Waits);
+        new += verdicts.len();
+        let is_said = |name: &String| !open(name) || verdicts.iter().any(|(own, _)| own == name);
         if row.recipients.iter().all(|(name, _)| is_said(name)) {
-            lists.extend(row.list);
+            lists.extend(row.list.clone());
         }
         steps.push(Step::Evidence { key: row.key, verdicts });
     }
@@ -404,5 +500,17 @@ pub fn take_evidence(
         // Nobody reads it any more.
         let _ = std::fs::remove_file(list);
     }
-    Ok(steps.len())
+    Ok(new)
+}
+
+fn issued_of(row: &JournalRow) -> Issued {
+    Issued {
+        key: row.key.clone(),
+        server: row.server.clone(),
+        tool: row.tool.clone(),
+        packages: row.packages.clone(),
+        argv: row.argv.clone(),
+        recipients: row.recipients.iter().map(|(name, _)| name.clone()).collect(),
+        at: row.at,
+    }
 }

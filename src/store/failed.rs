@@ -4,14 +4,15 @@
 //! In: counted alerts that name a job or a package, and dismissals. Out: the rows that a report asks for.
 //! The id of one is a function of what failed; whether it was reissued since, it does not know.
 
-use super::column::time;
-use super::{Doing, Error, Store, Tx};
+use super::column::{json, time};
+use super::{Doing, Error, Store, TicketRow, Tx};
 use crate::alert::AlertRecord;
+use crate::alert::name::{host, same};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 /// A failed distribution: what was not delivered to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,13 +35,24 @@ pub struct FailedRow {
 /// Which failed distributions are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct FailedFilter {
-    /// Executed by this server.
+    /// Executed by this server, however its name is written.
     pub server: Option<String>,
     /// This server itself, or anything behind it, was the recipient.
     pub affected: Option<String>,
+    /// Other names of the same computer, as device records have them.
+    pub also: Vec<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub dismissed: bool,
+}
+
+/// A failed distribution that a confirmation took away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    pub id: String,
+    pub recipient: String,
+    /// Alerts that reported it, oldest first.
+    pub alerts: Vec<i64>,
 }
 
 const FAILED: &str = "id,tool,server,job,recipient,package,upstream,failure,event,alert";
@@ -100,15 +112,88 @@ impl Tx<'_> {
     }
 }
 
+impl Tx<'_> {
+    /// Takes away failed distributions that are delivered: ids, each with why and until when its alerts are answered
+    /// by that. What was reported since stays, and so does what somebody dismissed; both are left out of the answer.
+    pub fn deliver_failed(&self, ids: &[(&str, &str, Timestamp)]) -> Result<Vec<Delivered>, Error> {
+        let doing = "take away a failed distribution";
+        let wanted: HashMap<&str, (&str, Timestamp)> =
+            ids.iter().map(|(id, why, at)| (*id, (*why, *at))).collect();
+        let list = json(&wanted.keys().collect::<Vec<_>>());
+        let mut reports: Vec<(String, i64, i64, String)> = self
+            .db()
+            .prepare_cached(
+                "SELECT id,alert,event,recipient FROM failed WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY alert",
+            )
+            .and_then(|mut s| {
+                s.query_map([list], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?.collect()
+            })
+            .doing(doing)?;
+        reports
+            .retain(|(id, _, event, _)| wanted.get(id.as_str()).is_some_and(|(_, at)| time(*event) <= *at));
+        let mut found: BTreeMap<String, Delivered> = BTreeMap::new();
+        for (id, alert, _, recipient) in reports {
+            let one = found.entry(id.clone()).or_insert(Delivered { id, recipient, alerts: Vec::new() });
+            one.alerts.push(alert);
+        }
+        let mut delivered = Vec::new();
+        for one in found.into_values() {
+            let last = one.alerts.last().copied().unwrap_or(0);
+            let why = wanted.get(one.id.as_str()).map_or("", |(why, _)| why);
+            let changed = self
+                .db()
+                .prepare_cached(
+                    "INSERT INTO failed_dismissed(id,alert,why) VALUES(?1,?2,?3)
+                     ON CONFLICT(id) DO UPDATE SET alert=excluded.alert,why=excluded.why WHERE alert<excluded.alert",
+                )
+                .and_then(|mut s| s.execute(params![one.id, last, why]))
+                .doing(doing)?;
+            if changed == 1 {
+                delivered.push(one);
+            }
+        }
+        Ok(delivered)
+    }
+}
+
 impl Store {
+    /// The failed distributions that the alerts of a ticket reported, those of tickets that joined it included; each as
+    /// these alerts know it.
+    pub fn failed_of_ticket(&self, ticket: &TicketRow) -> Result<Vec<FailedRow>, Error> {
+        let mut alerts: Vec<i64> = Vec::new();
+        for row in std::iter::once(ticket).chain(&self.fault_members(ticket.id)?) {
+            alerts.extend(&row.alerts);
+            alerts.push(row.crossing);
+            let joined: Vec<i64> = self
+                .connection
+                .prepare_cached("SELECT alert FROM ticket_alert WHERE ticket=?1")
+                .and_then(|mut s| s.query_map([row.id], |r| r.get(0))?.collect())
+                .doing("list the alerts of a ticket")?;
+            alerts.extend(joined);
+        }
+        let mut rows = self.folded("alert IN (SELECT value FROM json_each(?1))", params![json(&alerts)])?;
+        rows.sort_by(|a, b| (a.first, &a.id).cmp(&(b.first, &b.id)));
+        Ok(rows)
+    }
+
     /// Failed distributions, oldest first.
     pub fn failed(&self, filter: &FailedFilter) -> Result<Vec<FailedRow>, Error> {
         let mut rows = self.folded(
-            "(?1 IS NULL OR server=?1) AND (?2 IS NULL OR server=?2 OR recipient=?2 OR upstream=?2)",
-            params![filter.server, filter.affected],
+            "(?1 IS NULL OR server LIKE ?1||'%' OR server IN (SELECT value FROM json_each(?3)))
+             AND (?2 IS NULL OR server LIKE ?2||'%' OR recipient LIKE ?2||'%' OR upstream LIKE ?2||'%'
+               OR server IN (SELECT value FROM json_each(?3)) OR recipient IN (SELECT value FROM json_each(?3)))",
+            params![filter.server.as_deref().map(host), filter.affected.as_deref().map(host), json(&filter.also)],
         )?;
+        let is =
+            |wanted: &str, name: &str| same(wanted, name) || filter.also.iter().any(|own| same(own, name));
+        let affects = |row: &FailedRow, wanted: &str| {
+            let upstream = row.upstream.as_deref().is_some_and(|upstream| is(wanted, upstream));
+            upstream || is(wanted, &row.server) || is(wanted, &row.recipient)
+        };
         rows.retain(|row| {
-            filter.since.is_none_or(|since| row.last >= since)
+            filter.server.as_deref().is_none_or(|wanted| is(wanted, &row.server))
+                && filter.affected.as_deref().is_none_or(|wanted| affects(row, wanted))
+                && filter.since.is_none_or(|since| row.last >= since)
                 && filter.until.is_none_or(|until| row.first <= until)
                 && (filter.dismissed || row.dismissed.is_none())
         });

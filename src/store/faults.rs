@@ -105,6 +105,20 @@ impl Store {
         Ok(rows)
     }
 
+    /// The tickets whose fault this one joined.
+    pub fn fault_leads(&self, member: i64) -> Result<Vec<TicketRow>, Error> {
+        let ids: Vec<i64> = self
+            .connection
+            .prepare_cached("SELECT lead FROM fault_member WHERE member=?1")
+            .and_then(|mut s| s.query_map([member], |r| r.get(0))?.collect())
+            .doing("look for the ticket of a fault")?;
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids {
+            rows.extend(self.ticket(id)?);
+        }
+        Ok(rows)
+    }
+
     /// Tickets that a center got in the hour that begins then.
     pub fn center_tickets(&self, center: &str, hour: Timestamp) -> Result<u64, Error> {
         let (from, to) = (hour.as_second(), hour.as_second().saturating_add(3600));

@@ -96,6 +96,9 @@ CREATE TABLE servicing(server TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WIT
 /// What is kept of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
+    /// What is sent; rows of before this was kept have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    packages: Vec<String>,
     argv: Vec<String>,
     directory: Option<String>,
     user: Option<String>,

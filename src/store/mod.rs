@@ -43,7 +43,7 @@ pub use alerts::{AlertRow, CountedNote};
 pub use audit::{AuditEntry, Balance, Purged};
 pub use devices::DeviceFacts;
 pub use diagnoses::SharedDiagnoses;
-pub use failed::{FailedFilter, FailedRow};
+pub use failed::{Delivered, FailedFilter, FailedRow};
 pub use faults::RecoveryRow;
 pub use lists::{ListChange, ListDiff, ListKind, ListNames, ListRow, NearMissRow, StoredLists};
 pub use locations::{Double, LocationDiff, LocationList};
@@ -414,7 +414,13 @@ pub fn install_id(folder: &Path) -> Result<String, Error> {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Err(Error::NoState { folder: folder.to_path_buf() })
         }
-        Err(e) => Err(Error::Io { what: "read", path, source: e }),
+        Err(source) => {
+            // Whose it is tells more than that it cannot be read.
+            if let Err(other @ Error::Owner { .. }) = owned_by_us(folder) {
+                return Err(other);
+            }
+            Err(Error::Io { what: "read", path, source })
+        }
     }
 }
 

@@ -6,14 +6,16 @@ use super::super::show::{self, Out};
 use super::super::world::environment;
 use super::super::{Exit, Failure, Globals};
 use super::Args;
+use super::evidence::Logs;
 use super::record::{person, tell_center};
 use super::surveyed::{Survey, is_open, journal};
-use crate::redistribution::issue::Approved;
+use crate::redistribution::issue::{Approved, Verdict};
 use crate::redistribution::plan::{Grade, Job, Rebuilt};
 use crate::redistribution::run_command::Stop;
 use crate::redistribution::shell;
 use crate::redistribution::waves::{MaxErrors, Wave, parse_max_errors, parse_waves};
 use crate::service::redistribute::{Event, Issue, Stopped, Summary, issue};
+use crate::store::Access;
 use crate::store::journal::Journal;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -156,9 +158,10 @@ pub(super) fn without_a_screen(
             follow(event);
         }
     };
-    let summary = issue_them(globals, &journal, survey, &approved, &pace, &stop, &mut events)?;
-    serviced(globals, &journal, survey, &summary)?;
-    said(globals, survey, &summary, &left)
+    let done = issue_them(globals, &journal, survey, &approved, &pace, &stop, &mut events)?;
+    done.notes.iter().for_each(|note| show::tell(format_args!("autoticket: {note}")));
+    serviced(globals, &journal, survey, &done.summary)?;
+    said(globals, survey, &done.summary, &left)
 }
 
 /// Keeps the consent; gives those that may be issued, and for the others the reason.
@@ -179,6 +182,13 @@ pub(super) fn consented(
     Ok((may, left))
 }
 
+/// What issuing came to, and what the operator must know besides: whoever holds the terminal says it.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) summary: Summary,
+    pub(super) notes: Vec<String>,
+}
+
 /// Issues, and has what is delivered taken out of the failed distributions.
 pub(super) fn issue_them(
     globals: &Globals,
@@ -188,7 +198,7 @@ pub(super) fn issue_them(
     pace: &Pace,
     stop: &Arc<Stop>,
     events: &mut dyn FnMut(&Event),
-) -> Result<Summary, Failure> {
+) -> Result<Done, Failure> {
     let clock = globals.clock()?;
     let who = person();
     let passed: Vec<(String, String)> = survey
@@ -197,6 +207,10 @@ pub(super) fn issue_them(
         .iter()
         .filter_map(|name| Some((name.clone(), environment(name)?.to_string_lossy().into_owned())))
         .collect();
+    let paths = survey.ask.log.clone();
+    let logs = Logs { paths: &paths, rules: &survey.logs, format: survey.ask.format.as_deref() };
+    // Names are those of the logs where there is no state.
+    let store = globals.store(Access::Read).ok();
     let summary = issue(
         journal,
         approved,
@@ -209,19 +223,21 @@ pub(super) fn issue_them(
             max_errors: pace.max_errors,
             parallel: pace.parallel,
             stop,
-            // The exit speaks; what the manager's log says later is read at the next start.
-            evidence: &mut |_, _| Vec::new(),
+            evidence: &mut |issued| logs.said(issued, store.as_ref()),
             events,
         },
     )?;
-    if let Err(failure) = tell_center(globals, journal) {
+    drop(store);
+    let mut notes = Vec::new();
+    match tell_center(globals, journal) {
+        Ok(told) => notes.extend(told.words()),
         // What was issued is written down; this can be told later.
-        show::tell(format_args!(
-            "autoticket: the service center was not told: {}; redistribute sync does",
+        Err(failure) => notes.push(format!(
+            "the service center was not told: {}; redistribute sync does it later",
             failure.line()
-        ));
+        )),
     }
-    Ok(summary)
+    Ok(Done { summary, notes })
 }
 
 /// Remembers that the server was serviced up to now, where nothing of it is left: the next look begins there.
@@ -311,6 +327,14 @@ fn follow(event: &Event) {
         Event::Ended { id, end, log, .. } => {
             let log = log.as_ref().map(|log| format!(" ({})", log.display())).unwrap_or_default();
             show::tell(format_args!("{id}: {}{log}", end.words()));
+        }
+        Event::Judged { id, verdict } => {
+            let words = match verdict {
+                Verdict::Confirmed => "confirmed",
+                Verdict::Failed(why) => why,
+                Verdict::Waits => "the log does not say yet what became of it",
+            };
+            show::tell(format_args!("{id}: {words}"));
         }
         _ => {}
     }

@@ -2,10 +2,12 @@
 
 use super::super::show::{self, Out, Table};
 use super::super::world::{environment, who};
-use super::super::{Exit, Failure, Globals};
+use super::super::{Exit, Failure, Globals, rules_folder};
+use super::evidence;
 use super::listed;
-use super::surveyed::journal as opened;
+use super::surveyed::{folder, journal as opened};
 use crate::redistribution::run_command::Stop;
+use crate::service::redistributed;
 use crate::store::journal::{Chain, Journal, Person};
 use crate::store::{Access, Error};
 use std::sync::Arc;
@@ -142,11 +144,16 @@ pub(super) fn sync(globals: &Globals, args: &SyncArgs) -> Result<Exit, Failure> 
     let Some(journal) = opened(globals)? else {
         return said(globals, 0, 0, args.dry_run);
     };
+    if !args.dry_run {
+        evidence::take_up(globals, None)?;
+    }
     if args.dry_run {
         let waiting = journal.pending_confirmations(usize::MAX)?.len();
         return said(globals, waiting, 0, true);
     }
     let told = tell_center(globals, &journal)?;
+    told.words().iter().for_each(|line| show::tell(format_args!("autoticket: {line}")));
+    let told = told.deliveries;
     let left = journal.pending_confirmations(usize::MAX)?.len();
     said(globals, told, left, false)
 }
@@ -169,9 +176,25 @@ fn said(globals: &Globals, told: usize, left: usize, dry_run: bool) -> Result<Ex
     Ok(if left > 0 { Exit::Findings } else { Exit::Done })
 }
 
+/// What the service center was told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) deliveries: usize,
+    /// Tickets that closed by it.
+    pub(super) closed: Vec<String>,
+}
+
+impl Told {
+    /// A line per ticket that closed.
+    pub(super) fn words(&self) -> Vec<String> {
+        let line = |number: &String| format!("ticket {number} closed: all its recipients are confirmed");
+        self.closed.iter().map(line).collect()
+    }
+}
+
 /// Takes what is delivered out of the failed distributions of this state; what cannot be told is kept for `sync`.
-pub(super) fn tell_center(globals: &Globals, journal: &Journal) -> Result<usize, Failure> {
-    let mut told = 0;
+pub(super) fn tell_center(globals: &Globals, journal: &Journal) -> Result<Told, Failure> {
+    let mut told = Told::default();
     loop {
         let pending = journal.pending_confirmations(STEP)?;
         if pending.is_empty() {
@@ -189,21 +212,14 @@ pub(super) fn tell_center(globals: &Globals, journal: &Journal) -> Result<usize,
                 }
                 Err(failure) => return Err(failure),
             };
-            let now = globals.now()?;
+            let rules = rules_folder::load(folder(globals).as_deref(), Some(store.folder()))?;
             let tx = store.begin()?;
-            for confirmation in &pending {
-                let key = confirmation.key.get(..12).unwrap_or(&confirmation.key);
-                for record in &confirmation.records {
-                    let why = format!("redistributed: {key}, confirmed at {}", confirmation.at);
-                    tx.dismiss_failed(record, &why)?;
-                }
-            }
-            let detail = serde_json::json!({ "deliveries": pending.len() });
-            tx.audit(now, &who(), "redistributed", "", &detail)?;
+            let taken = redistributed::take(&tx, &rules, &pending, &who(), globals.now()?)?;
             tx.commit()?;
             store.close()?;
+            told.closed.extend(taken.closed);
         }
         journal.told(&ids, &person(), globals.now()?)?;
-        told += ids.len();
+        told.deliveries += ids.len();
     }
 }

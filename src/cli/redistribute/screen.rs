@@ -3,15 +3,15 @@
 //! In: a survey, the messages of the screen. Out: what was issued. The screen itself draws and returns messages only.
 
 use super::super::world::environment;
-use super::super::{Exit, Failure, Globals};
+use super::super::{Exit, Failure, Globals, show};
 use super::Args;
-use super::approve::{Pace, consented, issue_them, open_journal, said, serviced};
+use super::approve::{Done, Pace, consented, issue_them, open_journal, said, serviced};
 use super::surveyed::Survey;
 use crate::redistribution::issue::{Approved, LIST, Verdict};
 use crate::redistribution::model::Token;
 use crate::redistribution::plan::Rebuilt;
 use crate::redistribution::run_command::Stop;
-use crate::service::redistribute::{Event, Progress, Summary};
+use crate::service::redistribute::{Event, Progress};
 use crate::store::journal::JournalRow;
 use crate::tui::terminal::{Terminal, TerminalError};
 use crate::tui::{self, Ending, Message, Model, Running, State, Theme, UnknownCommand};
@@ -32,7 +32,7 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
         TerminalError::None(_) => Failure::new(Exit::Usage, error),
         TerminalError::Io(_) => Failure::new(Exit::Io, error),
     })?;
-    let mut all = Summary::default();
+    let mut all = Done::default();
     let ended = loop {
         let mut end = None;
         for message in terminal.turn(&mut model, PATIENCE) {
@@ -97,10 +97,11 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
     drop(terminal);
     match ended {
         Message::Quit => {
-            if !all.confirmed.is_empty() {
-                serviced(globals, &open_journal(globals)?, &survey, &all)?;
+            all.notes.iter().for_each(|note| show::tell(format_args!("autoticket: {note}")));
+            if !all.summary.confirmed.is_empty() {
+                serviced(globals, &open_journal(globals)?, &survey, &all.summary)?;
             }
-            said(globals, &survey, &all, &[])
+            said(globals, &survey, &all.summary, &[])
         }
         // Nobody is there to be told.
         _ => Ok(Exit::Findings),
@@ -190,7 +191,7 @@ fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<Reb
 /// From the thread that issues.
 enum News {
     Event(Event),
-    Done(Box<Result<Summary, Failure>>),
+    Done(Box<Result<Done, Failure>>),
 }
 
 /// Issues with the screen showing how it goes; gives the message that ends everything, if one came.
@@ -203,7 +204,7 @@ fn issue(
     model: &mut Model,
     approved: Vec<Approved>,
     again: &BTreeSet<String>,
-    all: &mut Summary,
+    all: &mut Done,
 ) -> Result<Option<Message>, Failure> {
     let stop = Arc::new(Stop::default());
     let (to, from) = mpsc::channel();
@@ -229,15 +230,15 @@ fn issue(
         let (stop_inside, may) = (Arc::clone(&stop), &may);
         scope.spawn(move || {
             // A journal of this thread's own: a connection belongs to one.
-            let summary = open_journal(globals).and_then(|journal| {
+            let done = open_journal(globals).and_then(|journal| {
                 let events = &mut |event: &Event| {
                     let _ = to.send(News::Event(event.clone()));
                 };
-                let summary = issue_them(globals, &journal, survey, may, pace, &stop_inside, events)?;
+                let done = issue_them(globals, &journal, survey, may, pace, &stop_inside, events)?;
                 journal.close()?;
-                Ok(summary)
+                Ok(done)
             });
-            let _ = to.send(News::Done(Box::new(summary)));
+            let _ = to.send(News::Done(Box::new(done)));
         });
         let mut shown = Shown::new(names);
         while result.is_none() {
@@ -276,10 +277,12 @@ fn issue(
             survey.open_jobs().flat_map(|job| &job.commands).count().saturating_sub(shown.progress.total);
         model.ended(ending);
     });
-    let summary = match result {
+    let Done { summary, notes } = match result {
         Some(result) => (*result)?,
-        None => Summary::default(),
+        None => Done::default(),
     };
+    all.notes.extend(notes);
+    let all = &mut all.summary;
     all.confirmed.extend(summary.confirmed);
     all.failed.extend(summary.failed);
     all.waiting.extend(summary.waiting);
@@ -297,6 +300,7 @@ struct Shown {
     starts: HashMap<String, Instant>,
     confirmed: usize,
     not_started: usize,
+    notes: Vec<String>,
 }
 
 impl Shown {
@@ -304,18 +308,27 @@ impl Shown {
     fn new(names: HashMap<String, Vec<String>>) -> Self {
         let progress = tui::Progress { total: names.len(), ..tui::Progress::default() };
         let begun = Instant::now();
-        Self { progress, names, begun, starts: HashMap::new(), confirmed: 0, not_started: 0 }
+        Self {
+            progress,
+            names,
+            begun,
+            starts: HashMap::new(),
+            confirmed: 0,
+            not_started: 0,
+            notes: Vec::new(),
+        }
     }
 
     /// Takes in what is new; the result, once there is one.
-    fn take(&mut self, from: &Receiver<News>, model: &mut Model) -> Option<Box<Result<Summary, Failure>>> {
+    fn take(&mut self, from: &Receiver<News>, model: &mut Model) -> Option<Box<Result<Done, Failure>>> {
         let mut result = None;
         for news in from.try_iter() {
             match news {
                 News::Event(event) => self.event(event, model),
                 News::Done(done) => {
-                    if let Ok(summary) = &*done {
-                        self.not_started = summary.left.len();
+                    if let Ok(done) = &*done {
+                        self.not_started = done.summary.left.len();
+                        self.notes.clone_from(&done.notes);
                     }
                     result = Some(done);
                 }
@@ -346,31 +359,42 @@ impl Shown {
             }
             Event::Ended { id, end, verdict, .. } => {
                 self.progress.running.retain(|running| running.id != id);
-                let recipients = count(&self.names, &id);
-                let state = match verdict {
-                    Verdict::Confirmed => {
-                        self.progress.confirmed += 1;
-                        self.confirmed += recipients;
-                        State::Confirmed
-                    }
-                    Verdict::Failed(line) => {
-                        self.progress.failed.push(tui::Failure { id: id.clone(), recipients, line });
-                        State::Failed
-                    }
-                    Verdict::Waits => {
-                        let line = format!("{}: the manager has it", end.words());
-                        self.progress.unknown.push(tui::Failure { id: id.clone(), recipients, line });
-                        State::Unknown
-                    }
-                };
-                model.set_state(&id, state);
+                let line = format!("{}: the manager has it", end.words());
+                self.became(id, verdict, line, model);
+            }
+            Event::Judged { id, verdict } => {
+                self.progress.unknown.retain(|one| one.id != id);
+                let line = "the log does not say yet what became of it".to_owned();
+                self.became(id, verdict, line, model);
             }
             Event::Progress(Progress { time_left, .. }) => self.progress.left = time_left,
         }
     }
 
+    /// What became of a command; `waits` is said where nobody knows.
+    fn became(&mut self, id: String, verdict: Verdict, waits: String, model: &mut Model) {
+        let recipients = self.names.get(&id).map_or(0, Vec::len);
+        let state = match verdict {
+            Verdict::Confirmed => {
+                self.progress.confirmed += 1;
+                self.confirmed += recipients;
+                State::Confirmed
+            }
+            Verdict::Failed(line) => {
+                self.progress.failed.push(tui::Failure { id: id.clone(), recipients, line });
+                State::Failed
+            }
+            Verdict::Waits => {
+                self.progress.unknown.push(tui::Failure { id: id.clone(), recipients, line: waits });
+                State::Unknown
+            }
+        };
+        model.set_state(&id, state);
+    }
+
     fn ending(&self, refused: &[String]) -> Ending {
         let mut next = refused.to_vec();
+        next.extend(self.notes.iter().cloned());
         if !self.progress.failed.is_empty() {
             next.push("what failed is found again at the next start".to_owned());
         }

@@ -20,9 +20,9 @@ use crate::redistribution::run_command;
 use crate::redistribution::states::State;
 use crate::rules::logs::LogRules;
 use crate::rules::logs::model::LogNarrowing;
-use crate::rules::redistribution::{RedistributionRules, ServerRule};
+use crate::rules::redistribution::{Manager, RedistributionRules, ServerRule};
 use crate::store::journal::{Journal, JournalRow};
-use crate::store::{Access, Error, FailedFilter, Store};
+use crate::store::{Access, Error, FailedFilter, Store, owned_by_us};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
@@ -47,6 +47,7 @@ pub(super) struct Survey {
     pub(super) until: Timestamp,
     pub(super) plan: Plan,
     pub(super) rule: ServerRule,
+    pub(super) logs: LogRules,
     whole: bool,
     pub(super) gathered: Gathered,
     /// Commands of which nobody knows what became of them.
@@ -107,7 +108,7 @@ pub(super) fn is_open(job: &Job) -> bool {
 }
 
 /// The zone in which programs of this machine write times without one, whatever the operator's is.
-fn machine_zone() -> TimeZone {
+pub(super) fn machine_zone() -> TimeZone {
     let link = fs::read_link("/etc/localtime").ok();
     let name = link.as_ref().and_then(|path| path.to_str()?.split_once("zoneinfo/")).map(|(_, name)| name);
     name.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
@@ -119,7 +120,7 @@ fn this_machine() -> String {
 }
 
 /// The folder of rules: never the present one, where anybody could have put some.
-fn folder(globals: &Globals) -> Option<PathBuf> {
+pub(super) fn folder(globals: &Globals) -> Option<PathBuf> {
     let named = globals.rules.clone().or_else(|| environment("AUTOTICKET_RULES"));
     named.or_else(|| Some(PathBuf::from("/etc/autoticket")).filter(|folder| folder.is_dir()))
 }
@@ -130,7 +131,7 @@ pub(super) fn rules(globals: &Globals) -> Result<(LogRules, RedistributionRules)
 }
 
 /// Whether the journal is there and is not what it should be, or should be there and is not.
-fn is_damage(failure: &Failure) -> bool {
+pub(super) fn is_damage(failure: &Failure) -> bool {
     let error = failure.error.downcast_ref();
     error.is_some_and(|error| matches!(error, Error::Journal { .. } | Error::ForeignInstall { .. }))
 }
@@ -138,6 +139,12 @@ fn is_damage(failure: &Failure) -> bool {
 /// The journal of the state, where one was begun.
 pub(super) fn journal(globals: &Globals) -> Result<Option<Journal>, Failure> {
     let folder = globals.state_folder();
+    if let Err(error) = folder.read_dir()
+        && error.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        // A folder that keeps us out is another's: said as such.
+        owned_by_us(&folder)?;
+    }
     if !Journal::was_begun(&folder) {
         return Ok(None);
     }
@@ -267,7 +274,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
-    Ok(Survey { ask, server, period, until, plan, rule, whole, gathered, unknown, waiting, damage })
+    Ok(Survey { ask, server, period, until, plan, rule, logs, whole, gathered, unknown, waiting, damage })
 }
 
 struct Downtime {
@@ -326,7 +333,7 @@ fn since(
 }
 
 /// The logs that rules name; what fits nothing is no mistake, a server may not have written one yet.
-fn globbed(patterns: &[String]) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn globbed(patterns: &[String]) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
     for pattern in patterns {
         let path = Path::new(pattern);
@@ -364,6 +371,7 @@ fn records(
     until: Timestamp,
 ) -> Result<Vec<Record>, Failure> {
     let filter = FailedFilter { since, until: Some(until), ..FailedFilter::default() };
+    let filter = FailedFilter { also: other_names(store, server), ..filter };
     let own = FailedFilter { server: Some(server.to_owned()), ..filter.clone() };
     let behind = FailedFilter { affected: Some(server.to_owned()), ..filter };
     let mut rows = BTreeMap::new();
@@ -385,8 +393,21 @@ fn records(
     Ok(rows.into_values().map(record).collect())
 }
 
+/// The other names that device records have for a computer.
+pub(in crate::cli) fn other_names(store: &Store, name: &str) -> Vec<String> {
+    let stated = Stated::named(name);
+    let found = || {
+        let reference = store.reference().ok()?;
+        reference.location_list().ok()??;
+        let records = reference.locations_for(&stated.keys()).ok()?;
+        let record = verify(&stated, &records).record()?.clone();
+        Some([record.name].into_iter().chain(record.aliases).chain(record.ips).collect())
+    };
+    found().unwrap_or_default()
+}
+
 /// The name under which location records know a name or address.
-fn recorded_name(store: &Store, name: &str) -> Option<String> {
+pub(super) fn recorded_name(store: &Store, name: &str) -> Option<String> {
     // Without records, or where they cannot be read, names stand for themselves.
     let reference = store.reference().ok()?;
     reference.location_list().ok()??;
@@ -433,10 +454,19 @@ fn with_world<T>(
         },
         delivered,
         against: &against,
+        manager: &manager(rule),
         directory: rule.directory.as_deref(),
         user: rule.user.as_deref(),
         environment,
     })
+}
+
+/// The program that takes commands, as it would be started, and its arguments.
+fn manager(rule: &ServerRule) -> Vec<String> {
+    let Manager::Submit(argv) = &rule.manager else { return Vec::new() };
+    let program = argv.first().and_then(|program| issue::look_up(program, &run_command::runs));
+    let program = program.map(|path| path.to_string_lossy().into_owned());
+    program.or_else(|| argv.first().cloned()).into_iter().chain(argv.iter().skip(1).cloned()).collect()
 }
 
 /// The distribution list of a run as it is now.

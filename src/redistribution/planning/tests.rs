@@ -84,6 +84,7 @@ const WORLD: World = World {
     device: &|_| None,
     program: &|name| Some(format!("/usr/bin/{name}")),
     against: &|_| Vec::new(),
+    manager: &[],
     directory: Some("/srv"),
     user: None,
     environment: &[],

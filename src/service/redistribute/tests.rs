@@ -28,6 +28,7 @@ fn command(id: &str, script: &str) -> Approved {
         server: "is38".into(),
         tool: "dm".into(),
         job: id.into(),
+        packages: vec!["jre-1.3.1".into()],
         argv: vec![token("sh", false), token("-c", false), token(script, false), token("geheim", true)],
         recipients: vec![(format!("node-{id}"), vec![format!("F-{id}")])],
         directory: None,
@@ -65,7 +66,7 @@ impl Desk {
 
     fn issue(&mut self, commands: &[Approved], evidence: &mut Evidence<'_>) -> Summary {
         let Desk { journal, who, rule, waves, max_errors, stop, events, .. } = self;
-        let mut evidence = |command: &Approved, ended: &Ended| evidence(command, ended);
+        let mut evidence = |issued: &[Issued]| evidence(issued);
         let mut keep = |event: &Event| {
             if matches!(event, Event::Progress(p) if p.ended() > 0 && p.all == 77) {
                 stop.finish();
@@ -88,7 +89,7 @@ impl Desk {
     }
 
     fn plainly(&mut self, commands: &[Approved]) -> Summary {
-        self.issue(commands, &mut |_, _| Vec::new())
+        self.issue(commands, &mut |_| Vec::new())
     }
 
     fn states(&self) -> Vec<(String, State)> {
@@ -207,8 +208,9 @@ fn the_log_has_the_last_word_about_each_recipient() {
     one.recipients =
         ["node7", "node8", "node9"].map(|name| (name.to_owned(), vec![format!("F-{name}")])).into();
     desk.approve(std::slice::from_ref(&one));
-    let mut evidence = |_: &Approved, _: &Ended| {
-        vec![("node7".to_owned(), Verdict::Confirmed), ("other".to_owned(), Verdict::Confirmed)]
+    let mut evidence = |issued: &[Issued]| {
+        assert_eq!((issued.len(), issued[0].packages.len(), issued[0].at), (1, 1, at()));
+        vec![vec![("node7".to_owned(), Verdict::Confirmed), ("other".to_owned(), Verdict::Confirmed)]]
     };
     let summary = desk.issue(std::slice::from_ref(&one), &mut evidence);
     assert_eq!(summary.waiting, ["J1.1"], "which of the others have it, its exit status does not say");
@@ -236,10 +238,59 @@ fn a_submitted_command_waits_for_its_log_and_keeps_its_list_until_then() {
     let row = desk.journal.waiting().expect("rows").remove(0);
     let list = row.list.expect("it may still be read");
     assert!(list.exists());
-    let mut nothing = |_: &JournalRow| Vec::new();
-    assert_eq!(take_evidence(&desk.journal, &desk.who, at(), &mut nothing).expect("kept"), 0);
-    let mut said = |row: &JournalRow| vec![(row.recipients[0].0.clone(), Verdict::Confirmed)];
-    assert_eq!(take_evidence(&desk.journal, &desk.who, at(), &mut said).expect("kept"), 1);
+    let take = |wanted: &dyn Fn(&JournalRow) -> bool, said: &mut Evidence<'_>| {
+        take_evidence(&desk.journal, &desk.who, at(), wanted, said).expect("kept")
+    };
+    assert_eq!(take(&|_| true, &mut |_| vec![Vec::new()]), 0);
+    let mut said = |issued: &[Issued]| vec![vec![(issued[0].recipients[0].clone(), Verdict::Confirmed)]];
+    assert_eq!(take(&|row| row.server == "is39", &mut said), 0, "another server's log says nothing of it");
+    assert_eq!(take(&|_| true, &mut said), 1);
+    assert_eq!(take(&|_| true, &mut said), 0, "once is enough");
     assert_eq!(desk.states(), [("J1.1".to_owned(), State::Confirmed)]);
     assert!(!list.exists());
+}
+
+#[test]
+fn a_good_exit_speaks_for_those_the_log_is_silent_about_and_a_failed_line_against_one() {
+    let mut desk = desk("allow: [sh]");
+    let mut one = command("J1.1", "exit 0");
+    one.recipients = ["node7", "node8"].map(|name| (name.to_owned(), vec![format!("F-{name}")])).into();
+    let mut two = command("J2.1", "exit 0");
+    two.recipients = ["node1", "node2"].map(|name| (name.to_owned(), Vec::new())).into();
+    let commands = [one, two];
+    desk.approve(&commands);
+    let why = "failed: disk (dist.log:9)".to_owned();
+    let mut asked = 0;
+    let mut evidence = |issued: &[Issued]| {
+        asked += issued.len();
+        let said = |issued: &Issued| match issued.recipients[0].as_str() {
+            "node7" => vec![("node8".to_owned(), Verdict::Failed(why.clone()))],
+            _ => Vec::new(),
+        };
+        issued.iter().map(said).collect()
+    };
+    let summary = desk.issue(&commands, &mut evidence);
+    assert_eq!(asked, 2, "the log is asked once for all of a wave");
+    assert_eq!(summary.confirmed, ["J2.1"]);
+    assert_eq!(summary.failed, [("J1.1".to_owned(), format!("1 of 2 recipients: node8: {why}"))]);
+    let pending = desk.journal.pending_confirmations(9).expect("rows");
+    assert_eq!(pending.into_iter().map(|c| c.recipient).collect::<Vec<_>>(), ["node7"]);
+    let judged = desk.events.iter().filter(|event| matches!(event, Event::Judged { .. })).count();
+    assert_eq!(judged, 2);
+}
+
+#[test]
+fn what_the_log_says_of_a_wave_decides_about_the_next() {
+    let mut desk = desk("manager: {submit: [sh, -c, 'exit 0', --]}, allow: [sh]");
+    desk.waves = parse_waves("1,rest").expect("waves");
+    desk.max_errors = Some(parse_max_errors("0").expect("a limit"));
+    let commands: Vec<Approved> = (0..4).map(|n| command(&format!("J{n}.1"), "x")).collect();
+    desk.approve(&commands);
+    let mut evidence = |issued: &[Issued]| {
+        let failed = |one: &Issued| vec![(one.recipients[0].clone(), Verdict::Failed("failed".to_owned()))];
+        issued.iter().map(failed).collect()
+    };
+    let summary = desk.issue(&commands, &mut evidence);
+    assert_eq!(summary.stopped, Some(Stopped::Errors { failed: 1, begun: 1 }));
+    assert_eq!(summary.left, ["J1.1", "J2.1", "J3.1"]);
 }

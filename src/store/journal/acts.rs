@@ -101,6 +101,7 @@ pub(super) fn approve(
     };
     let key = command.key(attempt);
     let kept = Kept {
+        packages: command.packages.clone(),
         argv: command.masked().into_iter().map(str::to_owned).collect(),
         directory: command.directory.clone(),
         user: command.user.clone(),

@@ -29,6 +29,8 @@ pub struct JournalRow {
     pub state: State,
     /// What approval bound.
     pub hash: String,
+    /// What is sent.
+    pub packages: Vec<String>,
     pub argv: Vec<String>,
     pub directory: Option<String>,
     pub user: Option<String>,
@@ -170,6 +172,7 @@ fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
             tool: r.get(4)?,
             state: State::Unknown,
             hash: r.get(6)?,
+            packages: Vec::new(),
             argv: Vec::new(),
             directory: None,
             user: None,
@@ -241,6 +244,7 @@ impl Journal {
                     kept.recipients.into_iter().map(|(name, _)| (name.clone(), state_of(&name))).collect();
                 (row.argv, row.directory, row.user, row.edits) =
                     (kept.argv, kept.directory, kept.user, kept.edits);
+                row.packages = kept.packages;
                 row.end = ended.map(|text| from_json("end", &text)).transpose()?;
                 Ok(row)
             })

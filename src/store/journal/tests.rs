@@ -20,6 +20,7 @@ pub(super) fn command(id: &str, recipients: &[&str]) -> Approved {
         server: "is38".into(),
         tool: "dm".into(),
         job: "job".into(),
+        packages: Vec::new(),
         argv: vec![token("dm", false), token("--password=geheim", true)],
         recipients: recipients.iter().map(|name| ((*name).to_owned(), vec![format!("F-{name}")])).collect(),
         directory: None,

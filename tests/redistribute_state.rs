@@ -1,0 +1,184 @@
+//! `redistribute` with a service center's state beside it: failed distributions, tickets, outages, servicing, names.
+
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "each test takes what it needs of a site")]
+mod site;
+
+use site::{Gave, Site, alert};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+/// An intermediate server whose manager takes commands; what became of them it writes into its log later.
+struct Server {
+    site: Site,
+}
+
+impl Server {
+    fn new() -> Self {
+        let site = Site::new();
+        let manager = site.file("dm", "#!/bin/sh\nprintf '%s|' \"$@\" >> calls; echo >> calls\n");
+        fs::set_permissions(&manager, fs::Permissions::from_mode(0o755)).expect("a mode");
+        let server = Self { site };
+        server.rules("manager: {submit: [SITE/dm, submit, --]}");
+        server.site.file("dist.log", "");
+        server
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.site.folder.path().join(name).display().to_string()
+    }
+
+    /// `keys`: more of the server's entry; `SITE` stands for the folder.
+    fn rules(&self, keys: &str) {
+        let text = format!(
+            "servers:\n  default:\n    allow: [SITE/dm]\n    directory: SITE\n    logs: [SITE/dist.log]\n    {keys}\n"
+        );
+        self.site
+            .file("rules/redistribution.yaml", &text.replace("SITE", &self.path("").trim_end_matches('/')));
+    }
+
+    /// A run in the log; its clock is that of a line's beginning.
+    fn log(&self, job: &str, clock: &str, names: &str, lines: &[(&str, &str)]) {
+        let mut text = format!(
+            "2026-03-12T{clock}:01Z is38 dm[7]: START job={job} tool=swdist argv=[\"{}\",\"-p\",\"jre-1.3.1\",\"-w\",\"{names}\"] package=jre-1.3.1\n",
+            self.path("dm")
+        );
+        for (target, rest) in lines {
+            text += &format!("2026-03-12T{clock}:03Z is38 dm[8]: job={job} target={target} state={rest}\n");
+        }
+        text += &format!("2026-03-12T{clock}:05Z is38 dm[7]: END job={job} rc=1\n");
+        let before = fs::read_to_string(self.path("dist.log")).unwrap_or_default();
+        self.site.file("dist.log", &(before + &text));
+    }
+
+    /// The rule of this server's log: recipients stand in `-w`.
+    fn with_names(self) -> Self {
+        let text = include_str!("../rules/logs/native.yaml");
+        let own = text
+            .replace("  list: [-l, --list]\n", "  list: [-l, --list]\n  recipients: [-w]\n")
+            .replace("  listfile: {options: [-l, --list]}", "  replace: {options: [-w]}");
+        self.site.file("rules/logs/native.yaml", &own);
+        self
+    }
+
+    fn run(&self, words: &[&str]) -> Gave {
+        self.site.run(&[&["redistribute", "--server", "is38"], words].concat())
+    }
+
+    fn fails(&self, minute: u32, device: &str) {
+        self.site.fed(&["ingest"], &alert("is38", minute, device, "disk")).ok();
+    }
+
+    fn failed(&self) -> Vec<String> {
+        let listed = self.site.run(&["failed", "list", "--json"]).json();
+        let names = listed["items"].as_array().expect("items").iter();
+        names.map(|row| row["recipient"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    fn ticket_of(&self, device: &str) -> (String, String) {
+        let listed = self.site.run(&["ticket", "list", "--json"]).json();
+        let items = listed["items"].as_array().expect("items").clone();
+        let own = items.iter().find(|row| row["device"] == device).expect("its ticket");
+        (
+            own["ticket"].as_str().expect("a number").to_owned(),
+            own["state"].as_str().expect("a state").to_owned(),
+        )
+    }
+
+    fn calls(&self) -> String {
+        let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
+        text.replace(self.path("").trim_end_matches('/'), "SITE")
+    }
+}
+
+#[test]
+fn what_a_manager_only_took_is_confirmed_by_its_log_and_closes_the_ticket() {
+    let server = Server::new().with_names();
+    server.fails(5, "node1");
+    server.fails(6, "node2");
+    server.log(
+        "J42",
+        "17:04",
+        "node1,node2",
+        &[("node1", "FAILED type=disk"), ("node2", "FAILED type=disk")],
+    );
+    let issued = server.run(&["--approve", "all"]);
+    assert_eq!(issued.exit, 1, "{}{}", issued.out, issued.err);
+    assert_eq!(issued.out, "0 confirmed, 0 failed, 1 waiting for the manager, 0 not issued\n");
+    assert_eq!(server.calls(), "submit|--|SITE/dm|-p|jre-1.3.1|-w|node1,node2|\n");
+    assert_eq!(server.failed(), ["node1", "node2"], "taken is not delivered");
+    let again = server.run(&["--approve", "all"]);
+    assert!(again.out.contains("and the manager's log does not say yet how it ended"), "{}", again.out);
+    // The manager works it off: one gets it, the other does not.
+    server.log("J50", "18:00", "node1,node2", &[("node1", "OK"), ("node2", "FAILED type=disk")]);
+    let synced = server.site.run(&["redistribute", "sync"]);
+    assert_eq!(synced.exit, 0, "{}{}", synced.out, synced.err);
+    assert_eq!(synced.out, "told the service center of 1 delivery\n");
+    assert_eq!(server.failed(), ["node2"], "whose line says failed stays failed");
+    let (number, state) = server.ticket_of("node1");
+    assert_eq!(state, "closed");
+    assert!(
+        synced.err.contains(&format!("ticket {number} closed: all its recipients are confirmed")),
+        "{}",
+        synced.err
+    );
+    assert_ne!(server.ticket_of("node2").1, "closed");
+    let shown = server.site.run(&["ticket", "show", &number]).ok();
+    assert!(shown.contains("failed distributions, 0 of 1 left:"), "{shown}");
+    assert!(shown.contains("confirmed at 2026-03-12T18:00:00Z"), "{shown}");
+    let alerts = server.site.run(&["alert", "list", "--device", "node1", "--json"]).json();
+    let action = alerts["items"][0]["action"].to_string();
+    assert!(
+        action.contains("redistributed ") && action.contains(&format!("ticket {number} closed")),
+        "{action}"
+    );
+    let twice = server.site.run(&["redistribute", "sync"]);
+    assert_eq!((twice.exit, twice.out.as_str()), (0, "told the service center of 0 deliveries\n"));
+    assert_eq!(server.calls().lines().count(), 1, "nothing was issued twice");
+}
+
+#[test]
+fn a_repaired_ticket_closes_when_its_recipient_is_confirmed_and_is_told_of_once() {
+    let server = Server::new().with_names();
+    server.rules("manager: exec");
+    server.fails(5, "node1");
+    server.site.run(&["flush"]).ok();
+    let (number, state) = server.ticket_of("node1");
+    assert_eq!(state, "sent");
+    server.site.run(&["repaired", &number]).ok();
+    server.site.run(&["flush"]).ok();
+    let sent = || fs::read_dir(server.path("state/outgoing")).expect("mails").count();
+    let before = sent();
+    server.log("J42", "17:04", "node1", &[("node1", "FAILED type=disk")]);
+    let issued = server.run(&["--approve", "all"]);
+    assert_eq!(issued.exit, 0, "{}{}", issued.out, issued.err);
+    assert_eq!(server.ticket_of("node1"), (number, "closed".to_owned()));
+    server.site.run(&["flush"]).ok();
+    assert_eq!(sent(), before, "its repair told the center already");
+    let listed = server.run(&["--list"]);
+    assert_eq!(listed.exit, 0, "a second run finds nothing: {}", listed.out);
+}
+
+#[test]
+fn failed_distributions_are_found_under_every_spelling_of_the_server() {
+    let server = Server::new().with_names();
+    server.site.file("places.csv", "name,aliases\nis38,\ndist-north,is38.old.example.com\n");
+    let mail = |spelling: &str, minute: u32, device: &str| {
+        let text =
+            alert("is38", minute, device, "disk").replace("Server: is38", &format!("Server: {spelling}"));
+        server.site.fed(&["ingest"], &text).ok();
+    };
+    mail("IS38.East.Example.COM", 5, "node1");
+    mail("is38", 6, "node2");
+    mail("is39", 7, "node3");
+    for asked in ["is38", "IS38", "is38.east.example.com"] {
+        let listed = server.site.run(&["redistribute", "--server", asked, "--list", "--json"]).json();
+        let jobs = listed["jobs"].as_array().expect("jobs");
+        let names: Vec<&str> = jobs
+            .iter()
+            .flat_map(|job| job["recipients"]["failed"].as_array().expect("failed"))
+            .map(|recipient| recipient["name"].as_str().expect("a name"))
+            .collect();
+        assert_eq!(names, ["node1", "node2"], "asked for {asked}");
+    }
+}
