@@ -10,6 +10,7 @@ SEED ?= 1
 # The fixtures tell of this day; the clock stands still, so every demo writes the same bytes.
 DEMO_NOW := 2026-03-04T12:00:00Z
 POINTS ?= 20000
+ISSUING_POINTS ?= 10000
 TRIALS ?= 100
 FUZZ_SECONDS ?= 1200
 
@@ -50,11 +51,14 @@ real: real-deps ## all tests, with Postfix, strace and loop devices (root, Debia
 	cargo build --release
 	AUTOTICKET_UNDER_TEST="$$PWD/$(RELEASE)" cargo test --features real
 
-rigs: real-deps ## the full figures of the reliability rigs (POINTS, TRIALS, SEED)
+rigs: real-deps ## the full figures of the reliability rigs (POINTS, ISSUING_POINTS, TRIALS, SEED)
 	cargo build --release
 	tests/rigs/kill.py --autoticket $(RELEASE) --points $(POINTS) --seed $(SEED)
 	tests/rigs/syscall_errors.py --autoticket $(RELEASE) --seed $(SEED)
 	tests/rigs/power_cut.py --autoticket $(RELEASE) --trials $(TRIALS) --seed $(SEED)
+	tests/rigs/journal_kill.py --autoticket $(RELEASE) --points $(ISSUING_POINTS) --seed $(SEED)
+	tests/rigs/journal_power.py --autoticket $(RELEASE) --trials $(TRIALS) --seed $(SEED)
+	tests/rigs/screen.py --autoticket $(RELEASE)
 	tests/rigs/crowd.py --autoticket $(RELEASE)
 	tests/rigs/starved.py --autoticket $(RELEASE)
 	tests/rigs/postfix.py --autoticket $(RELEASE)

@@ -279,39 +279,55 @@ fn hostile() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Commands issued at once: a case is so many vectors.
+const AT_ONCE: usize = 16;
+
 fn cases() -> ProptestConfig {
-    let cases = u32::try_from(number("AUTOTICKET_CASES", 100)).unwrap_or(u32::MAX);
+    let vectors = usize::try_from(number("AUTOTICKET_CASES", 100)).unwrap_or(usize::MAX);
+    let cases = u32::try_from(vectors.div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
+/// What the kernel says that a program got which was issued with these arguments: sixteen of them at once, as
+/// commands of one plan run.
+fn got(folder: &Path, arguments: &[Vec<String>]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    thread::scope(|scope| {
+        let see = |(at, rest): (usize, &Vec<String>)| {
+            let script = ["dm", "-c", "cat /proc/$$/cmdline"];
+            let argv: Vec<String> =
+                script.iter().map(|text| (*text).to_owned()).chain(rest.iter().cloned()).collect();
+            let expected = argv.iter().flat_map(|text| text.bytes().chain([0])).collect();
+            let start =
+                Start { program: "/bin/sh".into(), argv, directory: "/".into(), user: None, list: None };
+            let order = Order {
+                start,
+                key: format!("k{at}"),
+                environment: Vec::new(),
+                limit: Duration::from_secs(60),
+                grace: GRACE,
+                folder: folder.to_path_buf(),
+            };
+            scope.spawn(move || {
+                let ended = run(&order, &Stop::default(), |_| ());
+                assert_eq!(&ended.end, &End::Exit(0));
+                (fs::read(ended.log.expect("a log")).expect("readable"), expected)
+            })
+        };
+        let running: Vec<_> = arguments.iter().enumerate().map(see).collect();
+        running.into_iter().map(|one| one.join().expect("it ends")).collect()
+    })
 }
 
 proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn hostile_arguments_reach_the_manager_unchanged(arguments in prop::collection::vec(hostile(), 0..12)) {
+    fn hostile_arguments_reach_the_manager_unchanged(
+        plan in prop::collection::vec(prop::collection::vec(hostile(), 0..12), AT_ONCE..=AT_ONCE),
+    ) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        // The kernel itself says which vector the program got.
-        let script = ["dm", "-c", "cat /proc/$$/cmdline"];
-        let argv: Vec<String> = script.iter().map(|text| (*text).to_owned()).chain(arguments).collect();
-        let start = Start {
-            program: "/bin/sh".into(),
-            argv: argv.clone(),
-            directory: "/".into(),
-            user: None,
-            list: None,
-        };
-        let order = Order {
-            start,
-            key: "k".into(),
-            environment: Vec::new(),
-            limit: Duration::from_secs(60),
-            grace: GRACE,
-            folder: folder.path().to_path_buf(),
-        };
-        let ended = run(&order, &Stop::default(), |_| ());
-        prop_assert_eq!(&ended.end, &End::Exit(0));
-        let said = fs::read(ended.log.expect("a log")).expect("readable");
-        let expected: Vec<u8> = argv.iter().flat_map(|text| text.bytes().chain([0])).collect();
-        prop_assert_eq!(said, expected);
+        for (said, expected) in got(folder.path(), &plan) {
+            prop_assert_eq!(said, expected);
+        }
     }
 }

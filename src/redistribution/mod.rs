@@ -37,6 +37,8 @@ mod written;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod original;
+#[cfg(test)]
 mod samples;
 
 /// How many cases property tests try: `AUTOTICKET_CASES`, else what proptest tries.
@@ -46,4 +48,11 @@ fn cases() -> proptest::prelude::ProptestConfig {
     let cases = std::env::var("AUTOTICKET_CASES").ok().and_then(|count| count.parse().ok());
     let usual = proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() };
     proptest::prelude::ProptestConfig { cases: cases.unwrap_or(usual.cases), ..usual }
+}
+
+/// From where property tests with dice of their own start: `AUTOTICKET_SEED`, else 1.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests alone read which cases they try")]
+fn seed() -> u64 {
+    std::env::var("AUTOTICKET_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }

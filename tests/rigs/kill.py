@@ -24,7 +24,7 @@ LIBC.ptrace.restype = ctypes.c_long
 SHARE = 100
 
 
-def killed_at(argv, mail, n):
+def killed_at(argv, mail, n, options=OPTIONS):
     """Runs `argv` with the file `mail` as standard input and kills it as it enters syscall `n`.
 
     Returns its exit status (negative: signal) and the number of syscalls it entered; n = 0 kills nothing.
@@ -41,7 +41,7 @@ def killed_at(argv, mail, n):
         finally:
             os._exit(127)
     os.waitpid(child, 0)
-    LIBC.ptrace(SETOPTIONS, child, None, OPTIONS)
+    LIBC.ptrace(SETOPTIONS, child, None, options)
     LIBC.ptrace(SYSCALL, child, None, None)
     entered, inside = 0, set()
     while True:

@@ -45,6 +45,43 @@ fn power_cuts_lose_no_accepted_mail_while_the_controls_lose() {
 }
 
 #[test]
+fn kill_at_a_thousand_syscalls_of_issuing_sends_nothing_twice_and_nothing_unapproved() {
+    rig("journal_kill.py", &["--points", "1000"]);
+}
+
+#[test]
+fn power_cuts_while_issuing_send_nothing_twice_while_the_control_does() {
+    rig("journal_power.py", &["--trials", "12"]);
+}
+
+#[test]
+fn the_approval_screen_in_tmux_approves_what_it_shows_and_gives_the_terminal_back() {
+    let this = std::env::current_exe().expect("this binary");
+    rig("screen.py", &["--panics", &this.display().to_string()]);
+}
+
+/// Not a test of its own: the program that `screen.py` starts on a terminal of tmux.
+#[test]
+fn a_program_that_panics_on_the_screen() {
+    if std::env::var_os("AUTOTICKET_PANIC_ON_SCREEN").is_none() {
+        return;
+    }
+    let theme = autoticket::tui::Theme { colour: true, unicode: true };
+    let mut terminal = autoticket::tui::terminal::Terminal::open(theme).expect("a terminal");
+    let nothing = autoticket::redistribution::plan::Plan {
+        schema: 1,
+        server: "is1".into(),
+        since: None,
+        until: None,
+        jobs: Vec::new(),
+        notes: Vec::new(),
+    };
+    let mut model = autoticket::tui::Model::new(nothing, Vec::new(), theme);
+    terminal.turn(&mut model, std::time::Duration::from_millis(100));
+    panic!("it panics while it holds the terminal");
+}
+
+#[test]
 fn two_hundred_at_once_all_succeed() {
     rig("crowd.py", &[]);
 }
