@@ -106,7 +106,9 @@ class Pane:
     def restored(self):
         """What is not as it was before, or None."""
         self.ended()
-        before, after = ((self.folder / name).read_text() for name in ("before", "after"))
+        # The size is that of the pane, whoever changed it.
+        before, after = (re.sub(r"rows \d+; columns \d+;", "", (self.folder / name).read_text())
+                         for name in ("before", "after"))
         if before != after:
             return f"stty: {before} became {after}"
         flags = self.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}").split()
@@ -121,6 +123,15 @@ class Pane:
 
     def close(self):
         subprocess.run(["tmux", "-L", self.name, "kill-server"], capture_output=True, check=False)
+
+
+def state(program):
+    """The letter by which the kernel names the state of a process; None: it is gone."""
+    try:
+        with open(f"/proc/{program}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 class Desk:
@@ -220,9 +231,11 @@ def resizing(desk, pane, _):
     pane.see("redistribute is1  3 jobs, 6 recipients")
     for columns, rows in ((100, 30), (40, 12), (20, 4), (132, 43), pane.size):
         pane.tmux("resize-window", "-x", columns, "-y", rows)
-        pane.until(f"a screen of {columns}x{rows}", lambda: pane.screen().strip())
-        time.sleep(0.1)
-        if rows < 5:
+        if rows >= 5:
+            # The keys of its foot, or the way out where there is no room for them.
+            pane.until(f"a screen of {columns}x{rows}", lambda: len(pane.screen().splitlines()) <= rows and "help" in pane.screen())
+        else:
+            pane.see("too small")
             pane.keys("y", "y")
             time.sleep(0.3)
             pane.keys("n")
@@ -254,8 +267,7 @@ def closed(desk, pane, _):
     pane.see("y approves, n goes back")
     program = pane.program()
     pane.close()
-    gone = lambda: not os.path.exists(f"/proc/{program}") or "State:\tZ" in open(f"/proc/{program}/status").read()
-    pane.until("the end of the program", gone)
+    pane.until("the end of the program", lambda: state(program) in (None, "Z"))
     time.sleep(0.2)
     assert desk.calls() == "", "a closed terminal issued something"
 
@@ -275,8 +287,7 @@ def closed_while_issuing(desk, pane, _):
     pane.close()
     time.sleep(0.5)
     (desk.folder / "go").touch()
-    gone = lambda: not os.path.exists(f"/proc/{program}") or "State:\tZ" in open(f"/proc/{program}/status").read()
-    pane.until("the end of the program", gone)
+    pane.until("the end of the program", lambda: state(program) in (None, "Z"))
     assert desk.calls().count("\n") == 1, f"other than what ran: {desk.calls()!r}"
     done = subprocess.run(desk.site.argv("journal", "--json"), capture_output=True, text=True, check=False)
     states = sorted(re.findall(r'"state":"([a-z]+)"', done.stdout))
@@ -288,10 +299,9 @@ def suspended(desk, pane, _):
     pane.see("redistribute is1  3 jobs, 6 recipients")
     program = pane.program()
     pane.keys("C-z")
-    state = lambda: re.search(r"State:\t(.)", open(f"/proc/{program}/status").read())[1]
     # Without a shell that does job control a stop of the whole group may be ignored: then the screen stays.
     time.sleep(0.5)
-    if state() == "T":
+    if state(program) == "T":
         pane.see("on-the-main-screen")
         os.kill(program, signal.SIGCONT)
         os.kill(pane.shell, signal.SIGCONT)
