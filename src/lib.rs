@@ -21,6 +21,8 @@ pub mod mail;
 pub mod outage;
 /// Logfile to runs, failed jobs, rebuilt commands, plan and journal.
 pub mod redistribution;
+/// Lines exchanged with a program on another machine over SSH.
+pub mod remote;
 /// Operators' YAML: read, layered, checked, compiled. Pure.
 pub mod rules;
 /// `run` and `flush`: makes due things happen.

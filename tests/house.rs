@@ -17,8 +17,9 @@ use std::sync::LazyLock;
 use tree::files;
 
 /// Which rooms a room may name: the whole traffic of the house. `cli` may name all of them.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("shown", &[]),
+    ("remote", &["shown"]),
     ("rules", &["shown"]),
     ("mail", &[]),
     ("alert", &["mail", "rules", "shown"]),
@@ -64,11 +65,22 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// Rooms without file, clock, network, environment, database, program or thread.
-const PURE: [&str; 10] =
-    ["rules", "mail", "alert", "tracking", "outage", "diagnosis", "location", "ticket", "tui", "shown"];
+const PURE: [&str; 11] = [
+    "rules",
+    "mail",
+    "alert",
+    "tracking",
+    "outage",
+    "diagnosis",
+    "location",
+    "remote",
+    "ticket",
+    "tui",
+    "shown",
+];
 
 /// The files of pure rooms that touch the world, and why.
-const EDGES: [(&str, &str); 11] = [
+const EDGES: [(&str, &str); 14] = [
     ("src/diagnosis/mod.rs", "asks what this process may do"),
     ("src/diagnosis/pass.rs", "runs a pass: threads, its time limit, the kernel's routing table"),
     ("src/diagnosis/ping.rs", "the ICMP socket of echo requests, and its runtime"),
@@ -79,6 +91,9 @@ const EDGES: [(&str, &str); 11] = [
     ("src/mail/mbox.rs", "reads an mbox while it grows no memory"),
     ("src/mail/model.rs", "a raw mail over the memory bound is an open file"),
     ("src/mail/read.rs", "reads a stream, and spills what is long"),
+    ("src/remote/dial.rs", "opens ssh's files and sockets, and waits for names"),
+    ("src/remote/jump.rs", "starts the system's ssh for ProxyJump"),
+    ("src/remote/link.rs", "waits on a socket, and measures silence"),
     ("src/tui/terminal.rs", "the controlling terminal and signals"),
 ];
 
@@ -191,10 +206,17 @@ fn network_elsewhere(sources: &[Source]) -> Vec<String> {
             || path.split("::").any(|word| socket.contains(&word));
         let resolves = source.path == "src/diagnosis/resolve.rs" && path.ends_with("ToSocketAddrs");
         let icmp = ["surge_ping", "trippy_core", "socket2", "tokio"].iter().any(|c| below(path, c));
-        let wrong = speaks && !resolves && source.room() != "delivery";
-        wrong.then(|| format!("`{path}`: only `delivery` speaks SMTP")).or_else(|| {
-            (icmp && source.room() != "diagnosis").then(|| format!("`{path}`: only `diagnosis` speaks ICMP"))
-        })
+        let far = ["dial", "jump", "link"].iter().any(|file| source.path == format!("src/remote/{file}.rs"));
+        let carries = far && path.split("::").any(|word| socket.contains(&word));
+        let ssh = ["ssh2", "libssh2_sys"].iter().any(|c| below(path, c)) && source.room() != "remote";
+        let wrong = speaks && !resolves && !carries && source.room() != "delivery";
+        wrong
+            .then(|| format!("`{path}`: only `delivery` speaks SMTP"))
+            .or_else(|| ssh.then(|| format!("`{path}`: only `remote` speaks SSH")))
+            .or_else(|| {
+                (icmp && source.room() != "diagnosis")
+                    .then(|| format!("`{path}`: only `diagnosis` speaks ICMP"))
+            })
     })
 }
 
@@ -238,11 +260,12 @@ fn impurities(sources: &[Source]) -> Vec<String> {
 }
 
 fn programs_elsewhere(sources: &[Source]) -> Vec<String> {
-    const STARTERS: [(&str, &str); 4] = [
+    const STARTERS: [(&str, &str); 5] = [
         ("src/delivery/sendmail.rs", "sendmail"),
         ("src/cli/list_file.rs", "the program that gives a list"),
         ("src/diagnosis/programs.rs", "the system's ping and traceroute"),
         ("src/redistribution/run_command.rs", "approved commands"),
+        ("src/remote/jump.rs", "the system's ssh, for ProxyJump"),
     ];
     paths_against(sources, |source, path| {
         let starts = path.ends_with("Command::new") || below(path, "rustix::runtime");
@@ -514,7 +537,7 @@ fn no_fixture_is_forgotten() {
 #[test]
 fn a_broken_rule_is_seen() {
     type Rule = fn(&[Source]) -> Vec<String>;
-    let cases: [(Rule, &str, &str); 24] = [
+    let cases: [(Rule, &str, &str); 26] = [
         (forbidden_arrows, "src/rules/words.rs", "use crate::mail::Mail;"),
         (forbidden_arrows, "src/store/mod.rs", "fn f() { crate::intake::take_in() }"),
         (forbidden_arrows, "src/mail/date.rs", "use super::super::alert::Engine;"),
@@ -524,6 +547,8 @@ fn a_broken_rule_is_seen() {
         (sql_elsewhere, "src/cli/mail.rs", "const Q: &str = \"\\\n SELECT 1\";"),
         (network_elsewhere, "src/ticket/letter.rs", "use lettre::transport::smtp::SmtpTransport;"),
         (network_elsewhere, "src/service/mod.rs", "use surge_ping::Client;"),
+        (network_elsewhere, "src/cli/redistribute/far.rs", "use ssh2::Session;"),
+        (network_elsewhere, "src/remote/config.rs", "use std::net::TcpStream;"),
         (network_elsewhere, "src/service/mod.rs", "use std::net::{IpAddr, TcpStream};"),
         (printing_elsewhere, "src/service/mod.rs", "fn f() { eprintln!(\"x\") }"),
         (printing_elsewhere, "src/store/mod.rs", "use std::io; fn f() { io::stdout() }"),

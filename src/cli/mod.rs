@@ -76,6 +76,8 @@ enum Command {
     Failed(failed::Args),
     Repaired(repaired::Args),
     Redistribute(Box<redistribute::Args>),
+    #[command(hide = true)]
+    Agent(redistribute::AgentArgs),
     Audit(audit::Args),
     Rules(rules::Args),
     Diagnose(diagnose::Args),
@@ -139,6 +141,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Failed(args) => failed::run(&globals, args),
         Command::Repaired(args) => repaired::run(&globals, args),
         Command::Redistribute(args) => redistribute::run(&globals, *args),
+        Command::Agent(args) => redistribute::answer(&globals, args),
         Command::Audit(args) => audit::run(&globals, args),
         Command::Rules(args) => rules::run(&globals, args),
         Command::Diagnose(args) => diagnose::run(&globals, args),

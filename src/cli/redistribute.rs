@@ -3,16 +3,19 @@
 //! In: options. Out: a list, a plan file, an approval screen, or what issuing came to. How logs are read, commands
 //! rebuilt and issued is the business of other rooms; here they are put together.
 
+mod agent;
 mod approve;
 mod evidence;
+mod far;
 mod listed;
 mod record;
 mod screen;
 mod surveyed;
+mod wire;
 
 use super::show::{self, Out};
 use super::{Exit, Failure, Globals};
-use crate::redistribution::comparison::compare;
+use crate::redistribution::comparison::{Difference, compare};
 use crate::redistribution::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -58,6 +61,13 @@ pub struct Args {
     /// Commands at once, where fewer than redistribution.yaml allows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: Option<u16>,
+    /// Make and issue the plan on this intermediate server, over SSH: autoticket there reads its logs and keeps the
+    /// journal. Host keys have to be known to ssh; keys come from ssh-agent or files
+    #[arg(long, value_name = "USER@HOST[:PORT]")]
+    on: Option<String>,
+    /// The program there [default: what redistribution.yaml says, autoticket]
+    #[arg(long, value_name = "PATH", requires = "on")]
+    remote_program: Option<String>,
     /// Say what would be issued, issue nothing
     #[arg(long)]
     dry_run: bool,
@@ -95,6 +105,11 @@ struct Ask {
     /// Distribution logfiles or folders of them; rotated and compressed ones beside them are found
     #[arg(long, value_name = "PATH", value_delimiter = ',')]
     log: Vec<PathBuf>,
+    /// The service center whose failed distributions count, over SSH; `none`: go by the logs alone [default: what
+    /// redistribution.yaml says, else the state here]
+    #[arg(long, value_name = "USER@HOST[:PORT]")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service_center: Option<String>,
     /// The logfile rule that reads them, where their format is not to be recognised
     #[arg(long, value_name = "RULE")]
     format: Option<String>,
@@ -110,6 +125,9 @@ enum Act {
 #[derive(Debug, Serialize, Deserialize)]
 struct PlanFile {
     schema: String,
+    /// The server on which it was made, where that is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on: Option<String>,
     ask: Ask,
     plan: Plan,
 }
@@ -117,6 +135,8 @@ struct PlanFile {
 const SCHEMA: &str = "autoticket.plan/1";
 /// A plan file is at most this long.
 const MOST: u64 = 1 << 30;
+
+pub(super) use agent::Args as AgentArgs;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     match args.act {
@@ -127,10 +147,10 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     if let Some(path) = &args.apply {
         return apply(globals, &args, path);
     }
-    if !args.list && args.plan.is_none() && !args.dry_run {
+    if !args.list && args.plan.is_none() && !args.dry_run && args.on.is_none() {
         evidence::take_up(globals, Some(&args.ask))?;
     }
-    let survey = survey(globals, &args.ask)?;
+    let survey = looked(globals, &args, &args.ask)?;
     if let Some(path) = &args.plan {
         return write(globals, &args, &survey, path);
     }
@@ -150,6 +170,23 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     screen::approve(globals, &args, survey)
 }
 
+/// What is to be done here, or on the server that `--on` names.
+fn looked(globals: &Globals, args: &Args, ask: &Ask) -> Result<Survey, Failure> {
+    match &args.on {
+        Some(on) => {
+            let far = far::Far::on(globals, on, args.remote_program.as_deref())?;
+            let acts = !args.list && args.plan.is_none() && !args.dry_run;
+            far.survey(globals, surveyed::asked_from_afar(globals, ask)?, acts)
+        }
+        None => survey(globals, ask),
+    }
+}
+
+/// Answers a copy of this program on another machine.
+pub(super) fn answer(globals: &Globals, args: AgentArgs) -> Result<Exit, Failure> {
+    agent::run(globals, args)
+}
+
 /// Writes the plan; never over another file.
 fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| {
@@ -160,7 +197,12 @@ fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result
         );
         if exists { failure.hint("name a file that does not exist yet") } else { failure }
     };
-    let file = PlanFile { schema: SCHEMA.to_owned(), ask: survey.ask.clone(), plan: survey.plan.clone() };
+    let file = PlanFile {
+        schema: SCHEMA.to_owned(),
+        on: args.on.clone(),
+        ask: survey.ask.clone(),
+        plan: survey.plan.clone(),
+    };
     let text = serde_json::to_vec_pretty(&file).map_err(|e| Failure::new(Exit::Data, e))?;
     if !args.dry_run {
         let mut options = fs::OpenOptions::new();
@@ -179,7 +221,11 @@ fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result
             show::count(jobs, "job"),
             show::one(&path.display().to_string())
         ));
-        out.line(format!("issue it with: redistribute --apply {}", show::one(&path.display().to_string())));
+        let on = args.on.as_ref().map(|on| format!(" --on {on}")).unwrap_or_default();
+        out.line(format!(
+            "issue it with: redistribute --apply {}{on}",
+            show::one(&path.display().to_string())
+        ));
     }
     Ok(Exit::Done)
 }
@@ -201,23 +247,32 @@ fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
         let text = format!("{} has the schema {}, not {SCHEMA}", path.display(), show::one(&file.schema));
         return Err(Failure::say(Exit::Data, text));
     }
-    if !args.dry_run {
+    if let (Some(on), None) = (&file.on, &args.on) {
+        let text = format!("the plan {} was made on {}", path.display(), show::one(on));
+        return Err(Failure::say(Exit::Usage, text).hint(format!("--on {} applies it there", show::one(on))));
+    }
+    if !args.dry_run && args.on.is_none() {
         evidence::take_up(globals, Some(&file.ask))?;
     }
-    let survey = survey(globals, &file.ask)?;
+    let survey = looked(globals, args, &file.ask)?;
     survey.may_issue()?;
     let differences = compare(&file.plan, &survey.plan);
     if !differences.is_empty() {
-        let lines: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
-        let more = differences.len().saturating_sub(20);
-        let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
-        let text = format!(
-            "the plan is not the one that the logs give now: nothing was issued\n{}{tail}",
-            lines.join("\n")
-        );
-        return Err(Failure::say(Exit::Data, text).hint("write a new plan with --plan and review that"));
+        return Err(differs(&differences));
     }
     let all = ["all".to_owned()];
     let wanted: &[String] = if args.approve.is_empty() { &all } else { &args.approve };
     approve::without_a_screen(globals, args, &survey, wanted)
+}
+
+/// A reviewed plan that is not the present one.
+fn differs(differences: &[Difference]) -> Failure {
+    let lines: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
+    let more = differences.len().saturating_sub(20);
+    let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
+    let text = format!(
+        "the plan is not the one that the logs give now: nothing was issued\n{}{tail}",
+        lines.join("\n")
+    );
+    Failure::say(Exit::Data, text).hint("write a new plan with --plan and review that")
 }

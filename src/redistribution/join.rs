@@ -6,6 +6,7 @@
 use super::model::{Place, Run};
 use crate::alert::name::{host, is_address, normal, same};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ pub const SLACK: SignedDuration = SignedDuration::from_mins(15);
 const OPEN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A failed distribution, as the service center recorded it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// What `failed list` calls it.
     pub id: String,

@@ -52,7 +52,8 @@ impl Stop {
         self.0.load(Ordering::Relaxed) > 0
     }
 
-    fn kills(&self) -> bool {
+    /// Whether what runs is to be ended, too.
+    pub fn kills(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 1
     }
 }

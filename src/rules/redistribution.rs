@@ -18,7 +18,18 @@ pub(super) static TOP: Keys = Keys { file: FILE, of: "", keys: &["servers"] };
 pub(super) static SERVER: Keys = Keys {
     file: FILE,
     of: "servers.*",
-    keys: &["manager", "allow", "directory", "user", "parallel", "time_limit", "logs", "environment"],
+    keys: &[
+        "manager",
+        "allow",
+        "directory",
+        "user",
+        "parallel",
+        "time_limit",
+        "logs",
+        "environment",
+        "service_center",
+        "remote_program",
+    ],
 };
 pub(super) static MANAGER: Keys = Keys { file: FILE, of: "servers.*.manager", keys: &["submit"] };
 
@@ -53,6 +64,10 @@ pub struct ServerRule {
     pub logs: Vec<String>,
     /// Names of variables passed on.
     pub environment: Vec<String>,
+    /// Where its failed distributions are recorded, if on another machine: `USER@HOST[:PORT]`.
+    pub service_center: Option<String>,
+    /// This program on other machines.
+    pub remote_program: Option<String>,
     pub origin: Origin,
 }
 
@@ -130,6 +145,8 @@ fn server(c: &mut Checker<'_>, node: &Node, at: Mark) -> Option<ServerRule> {
     let time_limit = duration(c, &f, "time_limit", 1, YEAR);
     let logs = c.need(&f, "logs").and_then(|node| logs(c, node));
     let environment = c.need(&f, "environment").and_then(|node| environment(c, node));
+    let service_center = word(c, &f, "service_center");
+    let remote_program = word(c, &f, "remote_program");
     Some(ServerRule {
         manager: manager?,
         allow: allow?,
@@ -139,6 +156,8 @@ fn server(c: &mut Checker<'_>, node: &Node, at: Mark) -> Option<ServerRule> {
         time_limit: time_limit?,
         logs: logs?,
         environment: environment?,
+        service_center: service_center?,
+        remote_program: remote_program?,
         origin: c.origin(at),
     })
 }
@@ -150,6 +169,19 @@ fn manager(c: &mut Checker<'_>, node: &Node) -> Option<Manager> {
     let f = c.fields(node, &MANAGER, "`manager`")?;
     let submit = c.need(&f, "submit").and_then(|node| argv(c, node, "submit"))?;
     Some(Manager::Submit(submit))
+}
+
+/// A text that reaches a command line elsewhere: one word, no option.
+fn word(c: &mut Checker<'_>, f: &Fields<'_>, key: &'static str) -> Option<Option<String>> {
+    let text = optional(c, f, key)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._+-@:[]".contains(&b);
+    match (&text, f.get(key)) {
+        (Some(word), Some(node)) if word.starts_with('-') || !word.bytes().all(plain) => {
+            c.wrong(node.at, format!("`{key}`: `{word}` holds more than letters, digits and /._+-@:[]"));
+            None
+        }
+        _ => Some(text),
+    }
 }
 
 fn programs(c: &mut Checker<'_>, node: &Node) -> Option<Vec<String>> {
@@ -260,6 +292,9 @@ mod tests {
             "parallel: 0",
             "time_limit: 0s",
             "user: ''",
+            "service_center: -oProxyCommand=x",
+            "service_center: dm@center;id",
+            "remote_program: 'a b'",
         ] {
             let said = mistakes(&format!("servers:\n  is38:\n    {wrong}\n"));
             assert_eq!(said.len(), 1, "{wrong}: {said:?}");

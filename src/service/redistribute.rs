@@ -17,6 +17,7 @@ use crate::rules::redistribution::{Manager, ServerRule};
 use crate::store::Error;
 use crate::store::journal::{Journal, JournalRow, Person, Step};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,7 +52,8 @@ impl std::fmt::Debug for Issue<'_> {
 }
 
 /// What happens while issuing goes on; ids are those of the commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Wave `number` of `of` begins.
     Wave {
@@ -83,7 +85,7 @@ pub enum Event {
 }
 
 /// Counts of commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Progress {
     pub all: usize,
     pub running: usize,
@@ -104,7 +106,8 @@ impl Progress {
 }
 
 /// Why not everything was issued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stopped {
     /// The operator asked.
     Asked,
@@ -113,7 +116,7 @@ pub enum Stopped {
 }
 
 /// What issuing came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Summary {
     pub confirmed: Vec<String>,
     /// With the reason.

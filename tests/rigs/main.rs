@@ -106,6 +106,11 @@ fn calendars_of_python3_icalendar_hold_when_python_dateutil_says_so() {
     rig("calendars.py", &[]);
 }
 
+#[test]
+fn redistribution_over_ssh_is_cut_anywhere_and_issues_nothing_twice_or_without_approval() {
+    rig("remote.py", &[]);
+}
+
 // With `--by-hand` and `--truth` these rigs judge only themselves.
 #[test]
 fn a_failed_fan_out_is_redistributed_to_the_one_host_that_lacked_it() {

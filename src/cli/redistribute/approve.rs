@@ -7,8 +7,10 @@ use super::super::world::environment;
 use super::super::{Exit, Failure, Globals};
 use super::Args;
 use super::evidence::Logs;
+use super::far::Far;
 use super::record::{person, tell_center};
 use super::surveyed::{Survey, is_open, journal};
+use super::wire::Words;
 use crate::redistribution::issue::{Approved, Verdict};
 use crate::redistribution::plan::{Grade, Job, Rebuilt};
 use crate::redistribution::run_command::Stop;
@@ -17,7 +19,7 @@ use crate::redistribution::waves::{MaxErrors, Wave, parse_max_errors, parse_wave
 use crate::service::redistribute::{Event, Issue, Stopped, Summary, issue};
 use crate::store::Access;
 use crate::store::journal::Journal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -28,21 +30,29 @@ pub(super) struct Pace {
     pub(super) waves: Vec<Wave>,
     pub(super) max_errors: Option<MaxErrors>,
     pub(super) parallel: Option<usize>,
+    /// As it was written.
+    pub(super) words: Words,
 }
 
 impl Pace {
     pub(super) fn of(args: &Args) -> Result<Pace, Failure> {
+        let (waves, max_errors) = (args.waves.clone(), args.max_errors.clone());
+        Pace::read(Words { waves, max_errors, parallel: args.parallel })
+    }
+
+    pub(super) fn read(words: Words) -> Result<Pace, Failure> {
         let wrong = |e: crate::redistribution::waves::Unclear| Failure::say(Exit::Usage, e.to_string());
         Ok(Pace {
-            waves: args.waves.as_deref().map(parse_waves).transpose().map_err(wrong)?.unwrap_or_default(),
-            max_errors: args.max_errors.as_deref().map(parse_max_errors).transpose().map_err(wrong)?,
-            parallel: args.parallel.map(usize::from),
+            waves: words.waves.as_deref().map(parse_waves).transpose().map_err(wrong)?.unwrap_or_default(),
+            max_errors: words.max_errors.as_deref().map(parse_max_errors).transpose().map_err(wrong)?,
+            parallel: words.parallel.map(usize::from),
+            words,
         })
     }
 }
 
 /// A command that is not issued, and why.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Left {
     id: String,
     why: String,
@@ -146,8 +156,21 @@ pub(super) fn without_a_screen(
     if approved.is_empty() && args.again.is_empty() {
         return said(globals, survey, &Summary::default(), &left);
     }
-    let journal = open_journal(globals)?;
     let again = again(survey, &args.again)?;
+    if let Some(far) = &survey.on {
+        let stop = Arc::new(Stop::default());
+        super::record::stop_on_signals(&stop)?;
+        let mut events = |event: &Event| {
+            if !globals.json {
+                follow(event);
+            }
+        };
+        let done = far.issue(survey, &approved, &again, &pace, &stop, &mut events)?;
+        done.notes.iter().for_each(|note| show::tell(format_args!("autoticket: {note}")));
+        left.extend(done.refused);
+        return said(globals, survey, &done.summary, &left);
+    }
+    let journal = open_journal(globals)?;
     let (approved, refused) = consented(globals, &journal, approved, &again)?;
     left.extend(refused);
     let stop = Arc::new(Stop::default());
@@ -187,6 +210,8 @@ pub(super) fn consented(
 pub(super) struct Done {
     pub(super) summary: Summary,
     pub(super) notes: Vec<String>,
+    /// What another machine did not approve.
+    pub(super) refused: Vec<Left>,
 }
 
 /// Issues, and has what is delivered taken out of the failed distributions.
@@ -211,6 +236,10 @@ pub(super) fn issue_them(
     let logs = Logs { paths: &paths, rules: &survey.logs, format: survey.ask.format.as_deref() };
     // Names are those of the logs where there is no state.
     let store = globals.store(Access::Read).ok();
+    let center = survey.center.as_ref().map(Far::text).unwrap_or_default();
+    if !center.is_empty() || journal.center(&survey.server)?.is_some() {
+        journal.keep_center(&survey.server, &center)?;
+    }
     let summary = issue(
         journal,
         approved,
@@ -229,15 +258,14 @@ pub(super) fn issue_them(
     )?;
     drop(store);
     let mut notes = Vec::new();
-    match tell_center(globals, journal) {
-        Ok(told) => notes.extend(told.words()),
+    let telling = tell_center(globals, journal, None)?;
+    notes.extend(telling.words());
+    if let Some(failure) = &telling.trouble {
         // What was issued is written down; this can be told later.
-        Err(failure) => notes.push(format!(
-            "the service center was not told: {}; redistribute sync does it later",
-            failure.line()
-        )),
+        let why = failure.line();
+        notes.push(format!("the service center was not told: {why}; redistribute sync does it later"));
     }
-    Ok(Done { summary, notes })
+    Ok(Done { summary, notes, refused: Vec::new() })
 }
 
 /// Remembers that the server was serviced up to now, where nothing of it is left: the next look begins there.
@@ -278,7 +306,7 @@ pub(super) fn open_journal(globals: &Globals) -> Result<Journal, Failure> {
 }
 
 /// Keys that the operator named, whole or by their beginning.
-fn again(survey: &Survey, named: &[String]) -> Result<BTreeSet<String>, Failure> {
+pub(super) fn again(survey: &Survey, named: &[String]) -> Result<BTreeSet<String>, Failure> {
     let mut keys = BTreeSet::new();
     for word in named {
         let rows = survey.unknown.iter().chain(&survey.waiting);

@@ -34,13 +34,7 @@ pub(super) fn nothing(globals: &Globals, survey: &Survey) -> Result<Exit, Failur
 }
 
 fn json(out: &mut Out, survey: &Survey) {
-    let coverage: Vec<_> = survey
-        .gathered
-        .coverage()
-        .map(|(rule, coverage)| {
-            serde_json::json!({ "rule": rule, "lines": coverage.lines, "not_understood": coverage.not_understood() })
-        })
-        .collect();
+    let coverage = &survey.gathered.coverage;
     let plan = &survey.plan;
     out.json(
         "autoticket.redistribute/1",

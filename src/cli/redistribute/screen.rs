@@ -98,7 +98,8 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
     match ended {
         Message::Quit => {
             all.notes.iter().for_each(|note| show::tell(format_args!("autoticket: {note}")));
-            if !all.summary.confirmed.is_empty() {
+            // Elsewhere that is remembered elsewhere.
+            if !all.summary.confirmed.is_empty() && survey.on.is_none() {
                 serviced(globals, &open_journal(globals)?, &survey, &all.summary)?;
             }
             said(globals, &survey, &all.summary, &[])
@@ -149,6 +150,12 @@ fn approved(survey: &Survey, model: &Model, commands: &[tui::Approved]) -> Vec<A
 /// The command with another vector, its hash made anew. Whom it reaches cannot be edited: that is what was looked up,
 /// claimed and confirmed.
 fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<Rebuilt, String> {
+    if let Some(far) = &survey.on {
+        return Err(format!(
+            "commands of a plan made on {} are edited there: redistribute in a terminal of it",
+            far.name()
+        ));
+    }
     let shown = model.command(id).ok_or("there is no such command")?;
     let (job, _) = survey.job_of(id).ok_or("there is no such command")?;
     if argv.first().is_none_or(|program| program.trim().is_empty()) {
@@ -208,11 +215,15 @@ fn issue(
 ) -> Result<Option<Message>, Failure> {
     let stop = Arc::new(Stop::default());
     let (to, from) = mpsc::channel();
-    let (may, refused) = {
-        let journal = open_journal(globals)?;
-        let answer = consented(globals, &journal, approved, again)?;
-        journal.close()?;
-        answer
+    let (may, mut refused) = match &survey.on {
+        // It says so itself.
+        Some(_) => (approved, Vec::new()),
+        None => {
+            let journal = open_journal(globals)?;
+            let answer = consented(globals, &journal, approved, again)?;
+            journal.close()?;
+            answer
+        }
     };
     if may.is_empty() {
         let why = refused.first().map(|left| left.words()).unwrap_or_default();
@@ -230,10 +241,15 @@ fn issue(
         let (stop_inside, may) = (Arc::clone(&stop), &may);
         scope.spawn(move || {
             // A journal of this thread's own: a connection belongs to one.
+            let events = &mut |event: &Event| {
+                let _ = to.send(News::Event(event.clone()));
+            };
+            if let Some(far) = &survey.on {
+                let done = far.issue(survey, may, again, pace, &stop_inside, events);
+                let _ = to.send(News::Done(Box::new(done)));
+                return;
+            }
             let done = open_journal(globals).and_then(|journal| {
-                let events = &mut |event: &Event| {
-                    let _ = to.send(News::Event(event.clone()));
-                };
                 let done = issue_them(globals, &journal, survey, may, pace, &stop_inside, events)?;
                 journal.close()?;
                 Ok(done)
@@ -272,12 +288,15 @@ fn issue(
                 }
             }
         }
+        if let Some(Ok(done)) = result.as_deref_mut() {
+            refused.append(&mut done.refused);
+        }
         let mut ending = shown.ending(&refused.iter().map(|left| left.words()).collect::<Vec<_>>());
         ending.open =
             survey.open_jobs().flat_map(|job| &job.commands).count().saturating_sub(shown.progress.total);
         model.ended(ending);
     });
-    let Done { summary, notes } = match result {
+    let Done { summary, notes, .. } = match result {
         Some(result) => (*result)?,
         None => Done::default(),
     };

@@ -5,11 +5,14 @@
 use super::super::world::environment;
 use super::super::{Exit, Failure, Globals, rules_folder, show, times};
 use super::Ask;
+use super::far::{Far, absolute};
+use super::wire::Head;
 use crate::alert::name;
 use crate::location::{Stated, verify};
 use crate::redistribution::engine::Keep;
 use crate::redistribution::files::Limits;
-use crate::redistribution::gather::{self, Gathered, gather};
+use crate::redistribution::files::Report;
+use crate::redistribution::gather::{self, Format, Gathered, gather};
 use crate::redistribution::issue::{self, FOLDERS, job_identity};
 use crate::redistribution::join::Record;
 use crate::redistribution::model::{Narrowing, Place, Run};
@@ -25,6 +28,7 @@ use crate::store::journal::{Journal, JournalRow};
 use crate::store::{Access, Error, FailedFilter, Store, owned_by_us};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -49,13 +53,48 @@ pub(super) struct Survey {
     pub(super) rule: ServerRule,
     pub(super) logs: LogRules,
     whole: bool,
-    pub(super) gathered: Gathered,
+    pub(super) gathered: Read,
     /// Commands of which nobody knows what became of them.
     pub(super) unknown: Vec<JournalRow>,
     /// Commands whose manager has not said yet how they ended.
     pub(super) waiting: Vec<JournalRow>,
     /// Why the journal cannot be trusted: what is delivered already may be listed too, and nothing may be issued.
     pub(super) damage: Option<String>,
+    /// The service center on another machine: it is to be told what is delivered.
+    pub(super) center: Option<Far>,
+    /// The machine that made the plan and will issue it, where that is not this one.
+    pub(super) on: Option<Far>,
+}
+
+/// What was read, in numbers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Read {
+    pub(super) formats: Vec<Format>,
+    pub(super) coverage: Vec<Covered>,
+    pub(super) report: Report,
+}
+
+/// Lines of the logs that one rule reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Covered {
+    pub(super) rule: String,
+    pub(super) lines: u64,
+    pub(super) not_understood: u64,
+}
+
+impl Read {
+    fn of(gathered: Gathered) -> Read {
+        let covered = |(rule, coverage): (&str, &crate::redistribution::engine::Coverage)| Covered {
+            rule: rule.to_owned(),
+            lines: coverage.lines,
+            not_understood: coverage.not_understood(),
+        };
+        Read {
+            coverage: gathered.coverage().map(covered).collect(),
+            formats: gathered.formats,
+            report: gathered.report,
+        }
+    }
 }
 
 impl Survey {
@@ -93,6 +132,36 @@ impl Survey {
         with_world(&self.rule, &environment, &|_| None, &|_| None, None, |world| {
             planning::approval_hash(&self.server, command, world)
         })
+    }
+
+    /// As it travels: its jobs by themselves.
+    pub(super) fn head(mut self) -> (Head, Vec<Job>) {
+        let jobs = std::mem::take(&mut self.plan.jobs);
+        let Survey { ask, server, period, until, plan, whole, gathered, unknown, waiting, damage, .. } = self;
+        (Head { ask, server, period, until, whole, damage, plan, gathered, unknown, waiting }, jobs)
+    }
+
+    /// One that was made elsewhere. Its rules are those of this
+    /// machine, which nobody asks: what they are for happens there.
+    pub(super) fn of(head: Head, (logs, rule): (LogRules, ServerRule), on: Far) -> Survey {
+        let Head { ask, server, period, until, whole, damage, plan, gathered, unknown, waiting } = head;
+        let (center, on) = (None, Some(on));
+        Survey {
+            ask,
+            server,
+            period,
+            until,
+            plan,
+            rule,
+            logs,
+            whole,
+            gathered,
+            unknown,
+            waiting,
+            damage,
+            center,
+            on,
+        }
     }
 
     pub(super) fn job_of(&self, command: &str) -> Option<(&Job, &Rebuilt)> {
@@ -180,7 +249,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         &ask.until,
         &ask.format,
     ];
-    let whole = parts.iter().all(|part| part.is_none()) && ask.log.is_empty() && store.is_some();
+    let all = parts.iter().all(|part| part.is_none()) && ask.log.is_empty();
     let mut ask = ask.clone();
     let downtime = match (&ask.ticket, &store) {
         (Some(number), Some(store)) => Some(downtime(store, number, now)?),
@@ -194,6 +263,9 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     let server = ask.server.clone().or_else(|| downtime.as_ref().and_then(|down| down.server.clone()));
     let server = server.map_or_else(this_machine, |server| name::normal(&server));
     let rule = rules.server(|own| name::same(own, &server)).clone();
+    let center = Far::center(ask.service_center.as_deref(), &rule)?;
+    let alone = ask.service_center.as_deref() == Some(super::far::NONE);
+    let recorded = !alone && (center.is_some() || store.is_some());
     let paths = if ask.log.is_empty() { globbed(&rule.logs)? } else { ask.log.clone() };
     // One spelling, whatever the present folder: places and jobs are known again by it.
     let paths: Vec<PathBuf> = paths.into_iter().map(|path| fs::canonicalize(&path).unwrap_or(path)).collect();
@@ -202,12 +274,13 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         Some(down) => down.until,
         None => show::point("--until", ask.until.as_deref(), now)?.unwrap_or(now),
     };
-    if paths.is_empty() && store.is_none() {
+    if paths.is_empty() && !recorded {
         return Err(Failure::say(
             Exit::Unavailable,
             "there is nothing to look at: no logfile is named, and no state",
         )
         .hint("redistribute --log PATH reads a log without any configuration")
+        .hint("--service-center USER@HOST names the service center")
         .hint("redistribution.yaml names those of each server (logs:)"));
     }
     let asked = gather::Ask {
@@ -225,9 +298,14 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
     let mut gathered = gather(&asked).map_err(|error| Failure::new(Exit::Usage, error))?;
     let own = |run: &Run| run.server.as_deref().is_none_or(|other| name::same(other, &server));
     let successes = gathered.successes(&asked, own);
-    let records = match &store {
-        Some(store) => records(store, &server, since, until)?,
-        None => Vec::new(),
+    let records = match (&center, &store) {
+        (Some(center), _) => center.failed(&server, since, until).map_err(|failure| {
+            failure.hint(
+                "--service-center none goes by the logs alone; what is delivered then stays listed there",
+            )
+        })?,
+        (None, Some(store)) if recorded => records(store, &server, since, until)?,
+        _ => Vec::new(),
     };
     let selection = Selection {
         server: server.clone(),
@@ -269,12 +347,42 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         }
         None => (Vec::new(), Vec::new()),
     };
-    notes(&mut plan, &gathered, store.is_some());
+    notes(&mut plan, &gathered, recorded);
     ask.log.clone_from(&paths);
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
-    Ok(Survey { ask, server, period, until, plan, rule, logs, whole, gathered, unknown, waiting, damage })
+    let (whole, gathered) = (all && recorded, Read::of(gathered));
+    let (center, on) = (center, None);
+    Ok(Survey {
+        ask,
+        server,
+        period,
+        until,
+        plan,
+        rule,
+        logs,
+        whole,
+        gathered,
+        unknown,
+        waiting,
+        damage,
+        center,
+        on,
+    })
+}
+
+/// What another machine is asked: the downtime of a ticket is known here, logs lie there.
+pub(super) fn asked_from_afar(globals: &Globals, ask: &Ask) -> Result<Ask, Failure> {
+    absolute(&ask.log)?;
+    let mut ask = ask.clone();
+    if let Some(number) = ask.ticket.take() {
+        let down = downtime(&globals.store(Access::Read)?, &number, globals.now()?)?;
+        ask.since = Some(down.since.to_string());
+        ask.until = Some(down.until.to_string());
+        ask.server = ask.server.or(down.server);
+    }
+    Ok(ask)
 }
 
 struct Downtime {
@@ -364,7 +472,7 @@ pub(super) fn globbed(patterns: &[String]) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-fn records(
+pub(super) fn records(
     store: &Store,
     server: &str,
     since: Option<Timestamp>,
@@ -521,7 +629,7 @@ fn delivered(journal: &Journal, job: &Job) -> Result<BTreeMap<String, Place>, Fa
 fn notes(plan: &mut Plan, gathered: &Gathered, state: bool) {
     if !state {
         plan.notes
-            .push("no state here: failed distributions of the service center were not looked at".to_owned());
+            .push("failed distributions of the service center were not looked at: there is no state here, and no service center is named".to_owned());
     }
     for format in gathered.formats.iter().filter(|format| format.rule.is_none()) {
         plan.notes.push(format!("{}: {}", format.file, format.reason));

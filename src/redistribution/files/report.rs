@@ -2,12 +2,12 @@
 //!
 //! In: what the readers met. Out: plain data that adds up. It opens nothing.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Sums of reading; bytes are those on disk, so those of archives are compressed ones.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
     pub files: Vec<Reading>,
     pub left: Vec<Left>,
@@ -43,7 +43,7 @@ impl Report {
 }
 
 /// A file that was read, or a part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reading {
     pub file: Arc<str>,
     pub size: u64,
@@ -78,7 +78,7 @@ impl Reading {
 }
 
 /// A file that was not read, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     pub file: Arc<str>,
     pub size: u64,
@@ -86,7 +86,7 @@ pub struct Left {
 }
 
 /// What went wrong with a file; what came before it was delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{file}{}: {text}", .offset.map(|o| format!(", byte {o}")).unwrap_or_default())]
 pub struct Fault {
     pub file: Arc<str>,
@@ -98,7 +98,7 @@ pub struct Fault {
 }
 
 /// What kind of fault it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Missing,

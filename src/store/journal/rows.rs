@@ -4,20 +4,21 @@
 //! In: keys and names. Out: rows. It changes nothing but what was told and serviced.
 
 use super::super::column::{from_json, json, time};
-use super::super::{Doing, Error};
+use super::super::{Doing, Error, spool};
 use super::process::Process;
 use super::{Journal, Kept, Person, fold, job_of};
-use crate::alert::name::normal;
+use crate::alert::name::{host, normal};
 use crate::redistribution::issue::End;
 use crate::redistribution::states::State;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 
 /// One attempt at one command, as the journal shows it. Secrets are masked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalRow {
     /// The idempotency key of the attempt.
     pub key: String,
@@ -50,7 +51,7 @@ pub struct JournalRow {
 }
 
 /// What the service center has not been told yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmation {
     pub id: i64,
     pub key: String,
@@ -60,6 +61,9 @@ pub struct Confirmation {
     pub records: Vec<String>,
     pub at: Timestamp,
 }
+
+/// In the state folder: which service center each server belongs to, where that is on another machine.
+pub const CENTERS: &str = "redistribution-centers";
 
 /// Who holds a recipient.
 pub(super) struct TakenBy {
@@ -284,6 +288,37 @@ impl Journal {
             .optional()
             .doing("read the last servicing")?;
         Ok(at.map(time))
+    }
+
+    /// Remembers which service center failed distributions of a server came from, so that confirmations go to it and to
+    /// no other. What the text means, the journal does not know.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub fn keep_center(&self, server: &str, center: &str) -> Result<(), Error> {
+        let path = self.folder().join(CENTERS);
+        let mut centers = self.centers()?;
+        if centers.insert(host(server), center.to_owned()).as_deref() == Some(center) {
+            return Ok(());
+        }
+        spool::write_durably(&path, json(&centers).as_bytes(), 0o600)
+    }
+
+    fn centers(&self) -> Result<BTreeMap<String, String>, Error> {
+        let path = self.folder().join(CENTERS);
+        match fs::read_to_string(&path) {
+            Ok(text) => from_json("service centers", &text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(source) => Err(Error::Io { what: "read", path, source }),
+        }
+    }
+
+    /// The service center that was remembered.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub fn center(&self, server: &str) -> Result<Option<String>, Error> {
+        Ok(self.centers()?.remove(&host(server)))
     }
 
     /// Keeps that a server was serviced up to `at`; never an earlier instant than is kept already.
