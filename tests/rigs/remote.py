@@ -134,7 +134,7 @@ class Story:
             job = f"J{self.jobs}"
             words = json.dumps(["/usr/local/sbin/dm", "-n", job, *argv, "-l", f"{LIST}/all"])
             at = f"{stamp(60)} {SERVER} dm[7]:"
-            lines += [f"{at} START job={job} argv={words} dir=/srv user=root", f"{at} job={job} target=node{self.jobs} "
+            lines += [f"{at} START job={job} tool=swd argv={words} dir=/srv user=root", f"{at} job={job} target=node{self.jobs} "
                       "state=UNREACHABLE type=connection no route to host", f"{at} END job={job} rc=1"]
         names = "".join(f"node{number}\n" for number in range(self.jobs - len(jobs) + 1, self.jobs + 1))
         self.server.write(f"{LIST}/all", self.server.read(f"{LIST}/all") + names)
@@ -216,7 +216,7 @@ class Story:
         self.tally.check("nobody was told anything", self.failed() == ["node1", "node2"], str(self.failed()))
         self.keys(named, key)
         self.ways(named)
-        listed = self.here(*named, "--list", "--json")
+        listed = self.here(*named, "--server", f"{SERVER}.{DOMAIN}", "--list", "--json")
         jobs = json.loads(listed.stdout)["jobs"]
         self.tally.check("record and log are joined", [job["found_in"] for job in jobs] == 2 * [{"record": True, "log": True}],
                          str(jobs)[:400])
@@ -249,13 +249,13 @@ class Story:
         """HostName, User and Port of ssh_config, ProxyJump, and what is not understood."""
         def by(config, name, status, *said, host="center"):
             self.server.write("/root/.ssh/config", config + SHORT, 0o600)
-            done = self.here(*named[:-1], host, "--list")
+            done = self.here(*named[:-2], f"--service-center={host}", "--list")
             self.server.write("/root/.ssh/config", SHORT, 0o600)
             self.check(name, done, status, *said)
 
         by("Host cen*\n HostName h1\n User root\n Port 22\n", "a name of ssh_config", 1, "2 recipients left")
         by("Host center\n HostName h1\n ProxyJump root@is38\n", "ProxyJump", 1, "2 recipients left")
-        by("Host center\n HostName h1\n ProxyJump root@nowhere\n", "ProxyJump to nowhere", 69, "h1")
+        by("Host center\n HostName h1\n ProxyJump root@nowhere\n", "ProxyJump to nowhere", 69, "resolve hostname nowhere")
         by("Host center\n ProxyCommand nc %h %p\n", "ProxyCommand is refused", 78, "~/.ssh/config:2", "ProxyJump")
         by("Match exec true\n User nobody\nHost center\n HostName h1\n", "Match is left out and said", 1, "Match is not understood")
         by("", "a name that is none", 69, "is no address")
