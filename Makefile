@@ -62,6 +62,7 @@ rigs: real-deps ## the full figures of the reliability rigs (POINTS, ISSUING_POI
 	tests/rigs/crowd.py --autoticket $(RELEASE)
 	tests/rigs/starved.py --autoticket $(RELEASE)
 	tests/rigs/postfix.py --autoticket $(RELEASE)
+	tests/rigs/remote.py --autoticket $(RELEASE) --cuts 600 --vectors 100000 --seed $(SEED)
 
 bench: deps ## speed and memory beside the yardsticks in PERF, as a table
 	cargo build --release

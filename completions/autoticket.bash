@@ -16,6 +16,9 @@ _autoticket() {
             ",$1")
                 cmd="autoticket"
                 ;;
+            autoticket,agent)
+                cmd="autoticket__subcmd__agent"
+                ;;
             autoticket,alert)
                 cmd="autoticket__subcmd__alert"
                 ;;
@@ -177,6 +180,9 @@ _autoticket() {
                 ;;
             autoticket__subcmd__failed__subcmd__help,list)
                 cmd="autoticket__subcmd__failed__subcmd__help__subcmd__list"
+                ;;
+            autoticket__subcmd__help,agent)
+                cmd="autoticket__subcmd__help__subcmd__agent"
                 ;;
             autoticket__subcmd__help,alert)
                 cmd="autoticket__subcmd__help__subcmd__alert"
@@ -554,8 +560,34 @@ _autoticket() {
 
     case "${cmd}" in
         autoticket)
-            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute audit rules diagnose doctor man completions help"
+            opts="-h -V --rules --state --now --json --help --version init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__agent)
+            opts="-h -V --rules --state --now --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1460,8 +1492,22 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__help)
-            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute audit rules diagnose doctor man completions help"
+            opts="init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        autoticket__subcmd__help__subcmd__agent)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -3148,7 +3194,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__redistribute)
-            opts="-h -V --server --since --until --ticket --package --job --recipient --cause --log --format --list --plan --apply --approve --again --waves --max-errors --parallel --dry-run --rules --state --now --json --help --version journal sync help"
+            opts="-h -V --server --since --until --ticket --package --job --recipient --cause --log --service-center --format --list --plan --apply --approve --again --waves --max-errors --parallel --on --remote-program --dry-run --rules --state --now --json --help --version journal sync help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3190,6 +3236,10 @@ _autoticket() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --service-center)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3219,6 +3269,14 @@ _autoticket() {
                     return 0
                     ;;
                 --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remote-program)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3328,12 +3386,16 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__redistribute__subcmd__sync)
-            opts="-h -V --dry-run --rules --state --now --json --help --version"
+            opts="-h -V --service-center --dry-run --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --service-center)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --rules)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -88,6 +88,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("AUTOTICKET_RULES", "Folder of rules, where --rules is not given."),
     ("AUTOTICKET_STATE", "State folder, where --state is not given."),
     ("CREDENTIALS_DIRECTORY", "Where a credential named without a path is looked up; set by systemd(1)."),
+    ("HOME, SSH_AUTH_SOCK", "Where .ssh and ssh-agent are, for redistribution over SSH."),
     ("SUDO_USER, LOGNAME, USER", "Who is named in the audit record."),
     ("TZ", "Zone of the times shown on a terminal; tickets use the zone of their center, JSON uses UTC."),
 ];
@@ -143,7 +144,7 @@ pub(super) fn page() -> String {
     raw(&mut page, ".PP\nThey may stand before or after the command.\n");
     options(&mut page, command.get_arguments().filter(|a| is_shown(a)));
     section(&mut page, "COMMANDS");
-    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+    for sub in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
         subcommand(&mut page, "autoticket", sub);
     }
     status(&mut page);
@@ -193,7 +194,7 @@ fn subcommand(page: &mut String, above: &str, command: &Command) {
     }
     add(page, &roff);
     options(page, own.into_iter());
-    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+    for sub in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
         subcommand(page, &name, sub);
     }
 }
@@ -299,7 +300,7 @@ mod tests {
             for long in command.get_arguments().filter(|a| is_shown(a)).filter_map(Arg::get_long) {
                 assert!(page.contains(&format!("\\fB--{long}\\fR")), "{name} --{long}");
             }
-            for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            for sub in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
                 each(sub, &format!("{name} {}", sub.get_name()), page);
             }
         }

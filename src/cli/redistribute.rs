@@ -7,6 +7,7 @@ mod agent;
 mod approve;
 mod evidence;
 mod far;
+mod found;
 mod listed;
 mod record;
 mod screen;

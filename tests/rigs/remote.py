@@ -102,7 +102,7 @@ class Story:
     def __init__(self, fleet, tally, options):
         self.fleet, self.tally, self.seed = fleet, tally, options.seed
         self.server, self.center = fleet[SERVER], fleet[CENTER]
-        self.jobs, self.proxy = 0, None
+        self.jobs, self.proxy, self.kills = 0, None, 0
         for machine in (self.server, self.center):
             machine.write("/usr/local/bin/autoticket", pathlib.Path(options.autoticket).read_bytes(), 0o755)
             machine.write("/root/.ssh/id_ed25519", self.server.path("/root/.ssh/id_ed25519").read_bytes(), 0o600)
@@ -376,8 +376,10 @@ class Story:
             self.proxy.limit = chance.randrange(0 if self.proxy.spared == 0 else size // 2, size + 200)
             self.proxy.silent = kind == "silence"
         if kind == "agent":
-            when = chance.randrange(1, 30)
-            call = chance.choice(["fdatasync,fsync", "write,pwrite64"])
+            # Its first syncs one after the other: between two of them lies each stage. Later ones, and writes, by chance.
+            self.kills += 1
+            when = self.kills if self.kills <= 12 else chance.randrange(1, 30)
+            call = "fdatasync,fsync" if self.kills <= 12 else chance.choice(["fdatasync,fsync", "write,pwrite64"])
             self.server.write("/usr/local/bin/other", f"#!/bin/sh\nexec strace -f -qq -o /dev/null -e trace={call} "
                               f"-e inject={call}:signal=KILL:when={when} autoticket agent\n", 0o755)
             program = ["--remote-program", "/usr/local/bin/other"]
