@@ -9,7 +9,7 @@ mod source;
 #[path = "support/tree.rs"]
 mod tree;
 
-use source::{Lines, Source, closing};
+use source::{Lines, Source, closing, workshop};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -320,23 +320,6 @@ fn unreasoned(sources: &[Source]) -> Vec<String> {
 fn headless(sources: &[Source]) -> Vec<String> {
     let opens = |source: &Source| source.text.trim_start().starts_with("//!");
     sources.iter().filter(|s| !opens(s)).map(|s| format!("{} has no header", s.path)).collect()
-}
-
-/// Names of the place where this was made, not of the product. Split, so that this file is not found itself.
-fn workshop(path: &str, text: &str) -> Vec<String> {
-    const NAMES: [&str; 6] = [
-        concat!("/wo", "rk/"),
-        concat!(".lib", "rary/"),
-        concat!("sub", "agent"),
-        concat!("fa", "rm-"),
-        concat!("crates.io", "/api"),
-        concat!("static.", "crates.io"),
-    ];
-    let said = |line: &str| NAMES.iter().find(|name| line.contains(**name)).copied();
-    text.lines()
-        .enumerate()
-        .filter_map(|(n, line)| Some(format!("{path}:{}: names `{}`", n + 1, said(line)?)))
-        .collect()
 }
 
 /// Names of samples in a file beside a format rule, and whether each is a near miss.
