@@ -331,6 +331,23 @@ fn path(code: &[u8], start: usize, prefix: &str, found: &mut Vec<(usize, String)
     at
 }
 
+/// Names of the place where this was made, not of the product. Split, so that this file is not found itself.
+pub fn workshop(path: &str, text: &str) -> Vec<String> {
+    const NAMES: [&str; 6] = [
+        concat!("/wo", "rk/"),
+        concat!(".lib", "rary/"),
+        concat!("sub", "agent"),
+        concat!("fa", "rm-"),
+        concat!("crates.io", "/api"),
+        concat!("static.", "crates.io"),
+    ];
+    let said = |line: &str| NAMES.iter().find(|name| line.contains(**name)).copied();
+    text.lines()
+        .enumerate()
+        .filter_map(|(n, line)| Some(format!("{path}:{}: names `{}`", n + 1, said(line)?)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -402,21 +419,4 @@ mod tests {
         let source = Source::new("src/a.rs", "// one\n\nuse b::{\n    c,\n    d,\n};\n");
         assert_eq!(source.paths()[1..], [(4, "b::c".to_owned()), (5, "b::d".to_owned())]);
     }
-}
-
-/// Names of the place where this was made, not of the product. Split, so that this file is not found itself.
-pub fn workshop(path: &str, text: &str) -> Vec<String> {
-    const NAMES: [&str; 6] = [
-        concat!("/wo", "rk/"),
-        concat!(".lib", "rary/"),
-        concat!("sub", "agent"),
-        concat!("fa", "rm-"),
-        concat!("crates.io", "/api"),
-        concat!("static.", "crates.io"),
-    ];
-    let said = |line: &str| NAMES.iter().find(|name| line.contains(**name)).copied();
-    text.lines()
-        .enumerate()
-        .filter_map(|(n, line)| Some(format!("{path}:{}: names `{}`", n + 1, said(line)?)))
-        .collect()
 }
