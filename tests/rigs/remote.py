@@ -454,7 +454,7 @@ class Story:
             log = self.log(wanted)
             done = self.on("--log", log, "--approve", "all", timeout=3000)
             if done.returncode != 0:
-                self.tally.point("hostile vectors", f"exit {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}")
+                self.tally.point("hostile vectors", f"exit {done.returncode}: {done.stdout.decode(errors='replace')[-900:]}")
                 continue
             given = {argv[1]: argv for name, argv in self.calls().items() if name not in before}
             for number, argv in enumerate(wanted, first):
@@ -475,8 +475,8 @@ def hostile(chance):
     words = []
     for _ in range(chance.randrange(1, 6)):
         word = "".join(chance.choice(PIECES) for _ in range(chance.randrange(0, 5)))
-        # `-l` and `-p` are the rule's own; {list} is where a new list would be named.
-        words.append(word if word not in ("-l", "-p", "--list", "--package") and not word.endswith("{list}") else "x")
+        # After `--` the rule would find no list and refuse; {list} is where a new list would be named.
+        words.append("x" + word if word == "--" or word.endswith("{list}") else word)
     return words
 
 
