@@ -34,7 +34,7 @@ impl Server {
             "servers:\n  default:\n    allow: [SITE/dm]\n    directory: SITE\n    logs: [SITE/dist.log]\n    {keys}\n"
         );
         self.site
-            .file("rules/redistribution.yaml", &text.replace("SITE", &self.path("").trim_end_matches('/')));
+            .file("rules/redistribution.yaml", &text.replace("SITE", self.path("").trim_end_matches('/')));
     }
 
     /// A run in the log; its clock is that of a line's beginning.
