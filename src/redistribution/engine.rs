@@ -4,12 +4,13 @@
 //! it when it is asked for, and the [`Coverage`]. It opens no file; a run may go on from one file into the next.
 
 use super::arena::{Arena, Slot, put, take};
+use super::lacking::{Lacking, Mark};
 use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{MOST_LINE, Reader, Values, lines};
-use super::scan::{Scan, Scanned};
-use super::since::Since;
+use super::scan::{Scan, Scanned, is_of, marks};
 use super::written::{self, Built, Ending, Line};
+use crate::alert::name::same;
 use crate::rules::logs::model::{Does, Field};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -24,8 +25,20 @@ const EXAMPLE: usize = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     All,
-    /// Those in which something is left to be delivered: any outcome but `ok`.
+    /// Those in which something is left to be delivered (any outcome but `ok`), and those that may have brought
+    /// somebody what it lacked.
     Undelivered,
+}
+
+/// What is kept of logs, besides what a [`Keep`] says.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The intermediate server whose failures count; None: those of all.
+    pub server: Option<String>,
+    /// Names of recipients that are known to lack something before a line is read.
+    pub lacking: Vec<String>,
+    /// Most runs that are kept or open at once; None: any number.
+    pub most: Option<usize>,
 }
 
 /// How many lines a rule understood.
@@ -52,6 +65,11 @@ pub struct Runs {
     arena: Arena,
     files: Vec<(Arc<str>, Around)>,
     kept: Vec<Kept>,
+    lacking: Lacking,
+    /// A delivery may have been passed over that came after a failure.
+    missed: bool,
+    /// There were more runs than were asked for: the rest is not among them.
+    pub too_many: bool,
     pub coverage: Coverage,
 }
 
@@ -79,6 +97,11 @@ impl Runs {
     /// The same, to read with it again.
     pub fn shared(&self) -> Arc<Reader> {
         Arc::clone(&self.reader)
+    }
+
+    /// Whether every run is here that brought one of these recipients something since it failed.
+    pub fn tells_of(&self, names: &[&str]) -> bool {
+        self.reader.is_bulk() && !self.missed && names.iter().all(|name| self.lacking.holds(super::lacking::mark(name.as_bytes())))
     }
 
     /// Builds one run; fast in ascending order.
@@ -110,7 +133,53 @@ struct Open {
     record: Vec<u8>,
     /// A line says that something is left to be delivered.
     undelivered: bool,
+    /// A line says that something was delivered to somebody who lacks something.
+    delivers: bool,
+    /// Who failed in it.
+    failed: Vec<Mark>,
     last: Option<Timestamp>,
+}
+
+impl Open {
+    fn new(file: usize, line: u64) -> Open {
+        Open {
+            file: u32::try_from(file).unwrap_or(u32::MAX),
+            line,
+            record: Vec::new(),
+            undelivered: false,
+            delivers: false,
+            failed: Vec::new(),
+            last: None,
+        }
+    }
+
+    fn push(&mut self, file: usize, found: &Found<'_>, lacking: &mut Lacking) {
+        for value in [file as u64, found.number, found.event as u64, found.line.len() as u64] {
+            put(&mut self.record, value);
+        }
+        self.record.extend_from_slice(found.line);
+        self.undelivered |= found.undelivered;
+        self.delivers |= found.delivers;
+        for mark in &found.failed {
+            if !self.failed.contains(mark) {
+                self.failed.push(*mark);
+                lacking.failed(*mark);
+            }
+        }
+        self.last = found.time.or(self.last);
+    }
+}
+
+/// What both ways of reading find out about a line.
+struct Found<'l> {
+    key: &'l [u8],
+    number: u64,
+    event: usize,
+    line: &'l [u8],
+    undelivered: bool,
+    delivers: bool,
+    failed: Vec<Mark>,
+    time: Option<Timestamp>,
 }
 
 /// Reads one log, or several in turn that one rule fits (rotated files, oldest first).
@@ -127,32 +196,59 @@ pub struct Engine {
     pending: Option<(Vec<u8>, u64)>,
     /// The record before was understood, and so is what continues it.
     understood: bool,
-    since: Option<Since>,
+    wanted: Wanted,
+    /// Whoever is known to lack something was known before: no line is passed over.
+    again: bool,
 }
 
 impl Engine {
-    pub fn new(reader: Arc<Reader>, keep: Keep) -> Self {
+    pub fn new(reader: Arc<Reader>, keep: Keep, wanted: Wanted) -> Self {
+        let scan = match keep {
+            Keep::Undelivered => Scan::new(&reader, wanted.server.as_deref()),
+            Keep::All => None,
+        };
+        let mut lacking = Lacking::default();
+        for name in &wanted.lacking {
+            lacking.anything(super::lacking::mark(name.as_bytes()));
+        }
+        if let Some(scan) = &scan {
+            lacking.marks().for_each(|mark| scan.marks.set(mark));
+        }
         let runs = Runs {
             reader: Arc::clone(&reader),
             arena: Arena::default(),
             files: vec![(Arc::from("-"), Around::default())],
             kept: Vec::new(),
+            lacking,
+            missed: false,
+            too_many: false,
             coverage: Coverage::default(),
         };
-        let scan = if keep == Keep::Undelivered { Scan::new(&reader) } else { None };
         let (open, key) = (HashMap::new(), Vec::new());
-        Self { scan, reader, keep, runs, open, key, pending: None, understood: true, since: None }
+        Self { scan, reader, keep, runs, open, key, pending: None, understood: true, wanted, again: false }
     }
 
     /// The same, every line being looked at even where literals would do: coverage is exact.
-    pub fn thorough(reader: Arc<Reader>, keep: Keep) -> Self {
-        Self { scan: None, ..Self::new(reader, keep) }
+    pub fn thorough(reader: Arc<Reader>, keep: Keep, wanted: Wanted) -> Self {
+        Self { scan: None, ..Self::new(reader, keep, wanted) }
     }
 
-    /// A second pass: keeps the runs that brought something to one of these recipients since it failed, and of large
-    /// logs no other recipients.
-    pub fn since(reader: Arc<Reader>, since: Since) -> Self {
-        Self { since: Some(since), ..Self::thorough(reader, Keep::All) }
+    /// Reads the same lines again, once it is known who lacks something: these names, and those of `runs` for which the
+    /// first reading knew what they lack. Keeps what was delivered to them.
+    pub fn again(runs: &mut Runs, names: &[&str], most: Option<usize>) -> Self {
+        let wanted = Wanted { server: None, lacking: Vec::new(), most };
+        let mut engine = Self { again: true, ..Self::new(runs.shared(), Keep::Undelivered, wanted) };
+        engine.runs.lacking = std::mem::take(&mut runs.lacking);
+        for mark in names.iter().map(|name| super::lacking::mark(name.as_bytes())) {
+            if !engine.runs.lacking.holds(mark) {
+                engine.runs.lacking.anything(mark);
+            }
+        }
+        if let Some(scan) = &engine.scan {
+            engine.runs.lacking.marks().for_each(|mark| scan.marks.set(mark));
+        }
+        let blind = engine.scan.as_ref().is_some_and(|scan| !scan.sees_deliveries());
+        if blind { Self { scan: None, ..engine } } else { engine }
     }
 
     /// The lines that follow are of this file.
@@ -174,9 +270,7 @@ impl Engine {
             return;
         }
         for (line, number) in lines(block).zip(first_line..) {
-            if self.since.as_ref().is_none_or(|since| since.may_matter(&self.reader, line)) {
-                self.line(line, number);
-            }
+            self.line(line, number);
         }
     }
 
@@ -186,12 +280,41 @@ impl Engine {
         coverage.scanned = true;
         coverage.lines += scanned.lines;
         coverage.understood += scanned.lines;
+        self.pass_over(&scanned.others);
         for hit in &scanned.hits {
             let line = &block[hit.start as usize..hit.end as usize];
-            let (number, key) = (first_line + u64::from(hit.line), hit.key(line));
-            let does = self.reader.events[usize::from(hit.event)].does;
-            self.place(key, does, number, usize::from(hit.event), line, hit.undelivered, None);
+            let mut found = Found {
+                key: hit.key(line),
+                number: first_line + hit.line,
+                event: usize::from(hit.event),
+                line,
+                undelivered: hit.undelivered,
+                delivers: false,
+                failed: Vec::new(),
+                time: None,
+            };
+            if hit.undelivered || hit.delivers {
+                let Some(values) = self.reader.values(found.event, line) else { continue };
+                if hit.undelivered {
+                    found.failed = marks(&values).collect();
+                } else {
+                    found.delivers = marks(&values).any(|mark| self.runs.lacking.holds(mark));
+                    if !found.delivers {
+                        continue;
+                    }
+                }
+            }
+            self.place(found);
         }
+    }
+
+    /// Deliveries of a stretch of lines before which these failures are known.
+    fn pass_over(&mut self, others: &[u32]) {
+        if self.runs.missed || self.runs.lacking.is_empty() {
+            return;
+        }
+        let sees = self.scan.as_ref().is_none_or(Scan::sees_deliveries);
+        self.runs.missed = !sees || others.iter().any(|half| self.runs.lacking.may_hold(*half));
     }
 
     fn line(&mut self, line: &[u8], number: u64) {
@@ -245,13 +368,11 @@ impl Engine {
             return;
         }
         let outcome = reader.outcome(event, &values);
-        // Where literals lead to all that is left to deliver, both ways of reading pass over what was delivered.
+        // Where literals lead to all that is left to deliver, both ways of reading pass over what was delivered to
+        // those who lack nothing.
         let delivered = does == Does::Recipient && outcome == Some(Outcome::Ok);
-        let passed_over = match &self.since {
-            None => delivered && self.keep == Keep::Undelivered,
-            Some(since) => does == Does::Recipient && !(delivered && since.names(&values)),
-        };
-        if passed_over && reader.is_bulk() {
+        let delivers = delivered && marks(&values).any(|mark| self.runs.lacking.holds(mark));
+        if delivered && !delivers && self.keep == Keep::Undelivered && reader.is_bulk() {
             return;
         }
         let key = match values.get(Field::Key).or_else(|| values.get(Field::Job)) {
@@ -259,9 +380,11 @@ impl Engine {
             None if reader.is_bulk() => return,
             None => self.key.clone(),
         };
-        let undelivered = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
+        let left = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
+        let undelivered = left && is_of(self.wanted.server.as_deref(), &values);
+        let failed = if undelivered { marks(&values).collect() } else { Vec::new() };
         let time = reader.rule.idle.and_then(|_| self.time(&values));
-        self.place(&key, does, number, event, record, undelivered, time);
+        self.place(Found { key: &key, number, event, line: record, undelivered, delivers, failed, time });
         self.key = key;
     }
 
@@ -271,84 +394,70 @@ impl Engine {
     }
 
     /// Puts a line to the run it belongs to.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a line, and all that both ways of reading found out about it"
-    )]
-    fn place(
-        &mut self,
-        key: &[u8],
-        does: Does,
-        number: u64,
-        event: usize,
-        line: &[u8],
-        undelivered: bool,
-        time: Option<Timestamp>,
-    ) {
+    fn place(&mut self, found: Found<'_>) {
+        let does = self.reader.events[found.event].does;
         let file = self.runs.files.len() - 1;
-        let new = || Open {
-            file: u32::try_from(file).unwrap_or(u32::MAX),
-            line: number,
-            record: Vec::new(),
-            undelivered: false,
-            last: None,
-        };
-        let push = |open: &mut Open| {
-            for value in [file as u64, number, event as u64, line.len() as u64] {
-                put(&mut open.record, value);
-            }
-            open.record.extend_from_slice(line);
-            open.undelivered |= undelivered;
-            open.last = time.or(open.last);
-        };
         if does == Does::Whole {
-            let mut open = new();
-            push(&mut open);
+            let mut open = Open::new(file, found.number);
+            open.push(file, &found, &mut self.runs.lacking);
             self.close(open, Ending::Ended);
             return;
         }
-        if let Some(open) = self.open.get_mut(key) {
-            let gap = self.reader.rule.idle.zip(time.zip(open.last));
+        if let Some(open) = self.open.get_mut(found.key) {
+            let gap = self.reader.rule.idle.zip(found.time.zip(open.last));
             let stale = gap.is_some_and(|(most, (now, last))| now.duration_since(last).as_secs() > most);
             if does != Does::Start && !stale {
-                push(open);
+                open.push(file, &found, &mut self.runs.lacking);
                 if does == Does::End
-                    && let Some(open) = self.open.remove(key)
+                    && let Some(open) = self.open.remove(found.key)
                 {
                     self.close(open, Ending::Ended);
                 }
                 return;
             }
-            if let Some(before) = self.open.remove(key) {
+            if let Some(before) = self.open.remove(found.key) {
                 self.close(before, Ending::Next);
             }
         }
-        let mut open = new();
-        push(&mut open);
+        // Who was served by a run that began before the logs did was served before it failed.
+        if does == Does::Recipient && found.delivers && self.reader.is_bulk() {
+            return;
+        }
+        let mut open = Open::new(file, found.number);
+        open.push(file, &found, &mut self.runs.lacking);
         if does == Does::End {
             self.close(open, Ending::Ended);
+        } else if self.open.len() + self.runs.kept.len() >= self.wanted.most.unwrap_or(usize::MAX) {
+            self.runs.too_many = true;
         } else {
-            self.open.insert(key.to_vec(), open);
+            self.open.insert(found.key.to_vec(), open);
         }
     }
 
     fn close(&mut self, mut open: Open, ending: Ending) {
         let unfinished = self.reader.rule.ends && ending != Ending::Ended;
+        let is_bulk = self.reader.is_bulk();
+        let plain = is_bulk && !open.undelivered && !open.delivers && !unfinished;
+        if self.keep == Keep::Undelivered && plain {
+            return;
+        }
         open.record.insert(0, ending as u8);
         put(&mut open.record, u64::MAX);
-        let keep = match self.keep {
-            Keep::All => match &self.since {
-                None => true,
-                Some(since) => build(&self.reader, &self.runs.files, &open.record)
-                    .is_some_and(|built| since.keeps(&built.run)),
-            },
-            Keep::Undelivered if self.reader.is_bulk() => open.undelivered || unfinished,
-            Keep::Undelivered => build(&self.reader, &self.runs.files, &open.record)
-                .is_some_and(|built| is_undelivered(&built.run)),
+        let keep = self.keep == Keep::All || {
+            let run = build(&self.reader, &self.runs.files, &open.record).map(|built| built.run);
+            let lacking = &mut self.runs.lacking;
+            lacking.settled(&open.failed, run.as_ref());
+            run.is_some_and(|run| {
+                let own = self.wanted.server.as_deref();
+                let own = own.is_none_or(|own| run.server.as_deref().is_none_or(|server| same(server, own)));
+                (own && !self.again && is_undelivered(&run)) || lacking.is_served_by(&run)
+            })
         };
-        if keep {
+        if keep && self.runs.kept.len() < self.wanted.most.unwrap_or(usize::MAX) {
             let slot = self.runs.arena.add(&open.record);
             self.runs.kept.push(Kept { file: open.file, line: open.line, slot });
+        } else if keep {
+            self.runs.too_many = true;
         }
     }
 

@@ -19,7 +19,7 @@ mod stream;
 pub use choose::{Choice, Wanted, choose};
 pub use decompress::Packing;
 pub use open::{About, Chosen};
-pub use ordered::in_order;
+pub use ordered::{Share, in_order};
 pub use report::{Fault, Kind, Left, Reading, Report};
 pub use scan::{Part, Scan, Segment, scan};
 pub use source::Encoding;

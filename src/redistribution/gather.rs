@@ -5,21 +5,22 @@
 
 use super::attempts::packages;
 use super::elsewhere::join;
-use super::engine::{Coverage, Engine, Keep, Runs};
-use super::files::{self, About, Block, Chosen, Limits, Part, Report, Wanted};
+use super::engine::{self, Coverage, Engine, Keep, Runs};
+use super::files::{self, About, Block, Chosen, Limits, Report, Share, Wanted};
 use super::join::Success;
-use super::model::{Outcome, Place, Recipient, Run};
+use super::lacking::{Mark, mark};
+use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{Broken, Reader};
 use super::recognise::{BEGINNING, recognise};
 use super::scan::{Scan, Scanned};
-use super::since::Since;
+use crate::alert::name::same;
 use crate::rules::logs::LogRules;
 use crate::rules::logs::model::Field;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,7 +38,14 @@ pub struct Ask<'a> {
     pub workers: usize,
     pub limits: Limits,
     pub keep: Keep,
+    /// The intermediate server whose failures are looked for; None: those of all.
+    pub server: Option<&'a str>,
+    /// Recipients that are known to lack something, whatever the logs say: records of the service center.
+    pub lacking: Vec<String>,
 }
+
+/// Runs that are kept of one log, at most: more can neither be shown nor approved.
+pub const MOST_RUNS: usize = 200_000;
 
 /// How a file was recognised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,17 +78,20 @@ pub enum Error {
     NoSuchRule { name: String, known: String },
     #[error(transparent)]
     Broken(#[from] Broken),
+    #[error("{file}: more than {MOST_RUNS} runs of it are open or failed; a shorter period holds fewer (--since, --until)")]
+    TooMany { file: String },
 }
 
-/// Lines that matter of one block, packed, and what the scan found in them.
+/// Lines that matter of some blocks, packed, and what the scan found in them; lines are counted from the beginning of
+/// their piece.
+#[derive(Default)]
 struct Packed {
     bytes: Vec<u8>,
     scanned: Scanned,
-    lines_before: u64,
 }
 
-/// What a recipient lacked, and since when.
-type Failed = (Vec<String>, Option<Timestamp>);
+/// Bytes of what came of a piece that are given at once.
+const SHARE: usize = 128 << 10;
 
 /// How long before the period a run may have begun whose results lie in it.
 const BEFORE: SignedDuration = SignedDuration::from_hours(2);
@@ -150,7 +161,7 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
         let same = rest.iter().take_while(|(_, other)| Arc::ptr_eq(other, reader)).count();
         let (stretch, after) = rest.split_at(same);
         rest = after;
-        gathered.read(stretch, ask);
+        gathered.read(stretch, ask)?;
     }
     Ok(gathered)
 }
@@ -176,18 +187,23 @@ fn time_of(reader: &Reader, line: &[u8], around: &Around) -> Option<Timestamp> {
 
 impl Gathered {
     /// Reads files that one rule fits, in turn: a run may go on from one into the next.
-    fn read(&mut self, stretch: &[(Chosen, Arc<Reader>)], ask: &Ask<'_>) {
-        let Some((_, reader)) = stretch.first() else { return };
+    fn read(&mut self, stretch: &[(Chosen, Arc<Reader>)], ask: &Ask<'_>) -> Result<(), Error> {
+        let Some((_, reader)) = stretch.first() else { return Ok(()) };
         // Of a log that holds nothing but commands all are wanted: what they led to stands elsewhere.
         let keep = if is_of_commands(reader) { Keep::All } else { ask.keep };
-        let mut engine = Engine::new(Arc::clone(reader), keep);
-        let files: Vec<Chosen> = stretch.iter().map(|(file, _)| file.clone()).collect();
-        let report = match engine.scan() {
-            Some(scan) => scanned(&mut engine, &scan, &files, ask),
-            None => through(&mut engine, &files, ask),
+        let wanted = engine::Wanted {
+            server: ask.server.map(str::to_owned),
+            lacking: ask.lacking.clone(),
+            most: Some(MOST_RUNS),
         };
-        self.report.add(report);
+        let mut engine = Engine::new(Arc::clone(reader), keep, wanted);
+        let files: Vec<Chosen> = stretch.iter().map(|(file, _)| file.clone()).collect();
+        self.report.add(run_through(&mut engine, &files, ask));
         let runs = engine.finish();
+        if runs.too_many {
+            let file = files.first().map(|file| file.about.file.to_string());
+            return Err(Error::TooMany { file: file.unwrap_or_default() });
+        }
         if !runs.is_empty() {
             for chosen in files.iter().filter(|chosen| chosen.range.start > 0) {
                 // Counted only where something is shown of the file.
@@ -201,6 +217,7 @@ impl Gathered {
         }
         self.runs.push(runs);
         self.stretches.push(files);
+        Ok(())
     }
 
     /// Every run, with the command of another log where its own has none.
@@ -224,57 +241,59 @@ impl Gathered {
         Some(run)
     }
 
-    /// What was delivered after it had failed, read in a second pass over the logs in which something failed: of runs in
-    /// which nothing is left, the first pass keeps nothing. `matters`: whose failures are looked at.
-    pub fn successes(&mut self, ask: &Ask<'_>, matters: impl Fn(&Run) -> bool) -> Vec<Success> {
+    /// What was delivered to those who failed, or are known to lack something: of most logs this was found in the pass
+    /// that found the failures. The others are read again, for in them a recipient may have been served before its
+    /// failure was known: that of another log, or one that no line of its own tells of.
+    ///
+    /// # Errors
+    /// More such deliveries than can be looked at.
+    pub fn successes(&mut self, ask: &Ask<'_>) -> Result<Vec<Success>, Error> {
+        let own = |run: &Run| {
+            let servers = ask.server.zip(run.server.as_deref());
+            servers.is_none_or(|(server, other)| same(server, other))
+        };
+        let mut names: BTreeSet<String> = ask.lacking.iter().cloned().collect();
+        for run in self.runs().filter(own) {
+            let failed = run.recipients.into_iter().filter(|recipient| recipient.outcome.is_undelivered());
+            names.extend(failed.map(|recipient| recipient.name));
+        }
         let mut successes = Vec::new();
-        let mut report = Report::default();
-        for (runs, files) in self.results() {
-            let mut failed: HashMap<String, Vec<Failed>> = HashMap::new();
-            for run in (0..runs.len()).filter_map(|at| self.run(runs, at)).filter(|run| matters(run)) {
-                let names: Vec<String> = packages(&run).map(|(name, _)| name.to_owned()).collect();
-                for recipient in run.recipients.iter().filter(|recipient| recipient.outcome.is_undelivered())
-                {
-                    let at = run.start.or(run.end);
-                    failed.entry(recipient.name.clone()).or_default().push((names.clone(), at));
-                }
-            }
-            if failed.is_empty() {
+        if names.is_empty() {
+            return Ok(successes);
+        }
+        let listed: Vec<&str> = names.iter().map(String::as_str).collect();
+        let lacking: HashSet<Mark> = listed.iter().map(|name| mark(name.as_bytes())).collect();
+        for at in 0..self.runs.len() {
+            if is_of_commands(self.runs[at].reader()) {
                 continue;
             }
-            let failed = Arc::new(failed);
-            let known = Arc::clone(&failed);
-            let makes_good = move |run: &Run, recipient: &Recipient| {
-                let later =
-                    |at: &Option<Timestamp>| run.start.or(run.end).zip(*at).is_none_or(|(a, b)| a >= b);
-                // A run whose command stands in another log is looked at again once that is known.
-                let same = |names: &[String]| {
-                    packages(run).next().is_none()
-                        || packages(run).any(|(name, _)| names.iter().any(|own| own == name))
-                };
-                let failures = known.get(&recipient.name).map_or(&[][..], Vec::as_slice);
-                failures.iter().any(|(names, at)| later(at) && same(names))
-            };
-            let since = Since::new(runs.reader(), failed.keys().map(String::as_str), makes_good.clone());
-            let mut engine = Engine::since(runs.shared(), since);
-            report.add(through(&mut engine, files, ask));
-            let later = engine.finish();
-            for run in (0..later.len()).filter_map(|at| self.run(&later, at)) {
-                for recipient in run.recipients.iter().filter(|recipient| recipient.outcome == Outcome::Ok) {
-                    if makes_good(&run, recipient) {
-                        successes.extend(packages(&run).map(|(name, version)| Success {
-                            recipient: recipient.name.clone(),
-                            package: name.to_owned(),
-                            version: Some(version.to_owned()),
-                            at: run.start.or(run.end),
-                            place: recipient.place.clone(),
-                        }));
-                    }
+            let mut again = None;
+            if ask.keep == Keep::Undelivered && !self.runs[at].tells_of(&listed) {
+                let mut engine = Engine::again(&mut self.runs[at], &listed, Some(MOST_RUNS));
+                let report = run_through(&mut engine, &self.stretches[at], ask);
+                self.report.add(report);
+                let runs = engine.finish();
+                if runs.too_many {
+                    let file = self.stretches[at].first().map(|file| file.about.file.to_string());
+                    return Err(Error::TooMany { file: file.unwrap_or_default() });
+                }
+                again = Some(runs);
+            }
+            let runs = again.as_ref().unwrap_or(&self.runs[at]);
+            for run in (0..runs.len()).filter_map(|at| self.run(runs, at)) {
+                let delivered = run.recipients.iter().filter(|recipient| recipient.outcome == Outcome::Ok);
+                for recipient in delivered.filter(|r| lacking.contains(&mark(r.name.as_bytes()))) {
+                    successes.extend(packages(&run).map(|(name, version)| Success {
+                        recipient: recipient.name.clone(),
+                        package: name.to_owned(),
+                        version: Some(version.to_owned()),
+                        at: run.start.or(run.end),
+                        place: recipient.place.clone(),
+                    }));
                 }
             }
         }
-        self.report.add(report);
-        successes
+        Ok(successes)
     }
 
     /// Lines understood and not, of each rule.
@@ -297,6 +316,14 @@ impl Gathered {
     }
 }
 
+/// Files of one stretch: pieces side by side where literals lead through them, else line by line.
+fn run_through(engine: &mut Engine, files: &[Chosen], ask: &Ask<'_>) -> Report {
+    match engine.scan() {
+        Some(scan) => scanned(engine, &scan, files, ask),
+        None => through(engine, files, ask),
+    }
+}
+
 /// Files that literals lead through: pieces side by side, what matters of them in order.
 fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) -> Report {
     let mut current = None;
@@ -304,21 +331,28 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
         files,
         ask.workers,
         &ask.limits,
-        |segment| {
-            let mut packed = Vec::new();
-            segment.blocks(|block| packed.push(pack(scan, ended(&block), block.lines_before)));
-            packed
+        |segment, give| {
+            let mut packed = Packed::default();
+            segment.counted(|block| {
+                let whole = ended(&block);
+                let lines = packed.add(scan, whole, block.lines_before);
+                if packed.bytes() >= SHARE {
+                    let full = std::mem::take(&mut packed);
+                    let bytes = full.bytes();
+                    give(full, bytes);
+                }
+                (whole.len() == block.bytes.len()).then_some(lines)
+            });
+            let bytes = packed.bytes();
+            give(packed, bytes);
         },
-        |part: Part<Vec<Packed>>| {
-            if current != Some(part.file) {
-                current = Some(part.file);
-                let about = &files[part.file].about;
+        |share: Share<Packed>| {
+            if current != Some(share.file) {
+                current = Some(share.file);
+                let about = &files[share.file].about;
                 engine.file(Arc::clone(&about.file), around(about, &ask.zone));
             }
-            let first = part.first_line.unwrap_or(1);
-            for packed in &part.value {
-                engine.take(&packed.bytes, &packed.scanned, first + packed.lines_before);
-            }
+            engine.take(&share.value.bytes, &share.value.scanned, share.first_line.unwrap_or(1));
         },
     )
 }
@@ -355,16 +389,26 @@ fn is_of_commands(reader: &Reader) -> bool {
     rule.join.is_none() && rule.narrowing.is_none() && rule.recipient.is_none() && rule.outcomes.is_empty()
 }
 
-/// Keeps the lines of a block that matter, one after the other.
-fn pack(scan: &Scan, block: &[u8], lines_before: u64) -> Packed {
-    let mut scanned = scan.block(block);
-    let mut bytes = Vec::with_capacity(scanned.hits.iter().map(|hit| (hit.end - hit.start) as usize).sum());
-    for hit in &mut scanned.hits {
-        let start = bytes.len();
-        bytes.extend_from_slice(&block[hit.start as usize..hit.end as usize]);
-        // They fit: a block is bounded far below.
-        hit.start = start as u32;
-        hit.end = bytes.len() as u32;
+impl Packed {
+    /// Keeps the lines of a block that matter, one after the other; how many lines it has.
+    fn add(&mut self, scan: &Scan, block: &[u8], lines_before: u64) -> u64 {
+        let found = scan.block(block);
+        self.scanned.lines += found.lines;
+        self.scanned.others.extend_from_slice(&found.others);
+        for mut hit in found.hits {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(&block[hit.start as usize..hit.end as usize]);
+            // They fit: a share is bounded far below.
+            hit.start = start as u32;
+            hit.end = self.bytes.len() as u32;
+            hit.line += lines_before;
+            self.scanned.hits.push(hit);
+        }
+        found.lines
     }
-    Packed { bytes, scanned, lines_before }
+
+    /// About what it takes in memory.
+    fn bytes(&self) -> usize {
+        self.bytes.len() + size_of_val(&*self.scanned.hits) + size_of_val(&*self.scanned.others)
+    }
 }

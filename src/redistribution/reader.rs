@@ -24,8 +24,8 @@ pub struct Reader {
     continued: Option<Regex>,
     /// Literals that lead to every line that matters, see [`super::scan`].
     pub(super) bulk: Option<Vec<String>>,
-    /// ` target=`, where one pair alone names recipients.
-    recipient_pair: Option<memmem::Finder<'static>>,
+    /// `target=`, where one pair alone names recipients.
+    pub(super) recipient_pair: Option<memmem::Finder<'static>>,
 }
 
 /// An event, ready to be looked for.
@@ -209,14 +209,6 @@ impl Reader {
         (raw.first() != Some(&b'"')).then_some(raw)
     }
 
-    /// The bare recipient of a pair, wherever in a line it looks like one.
-    pub(super) fn paired_recipient<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
-        let start = self.recipient_pair.as_ref()?;
-        let at = start.find(line)? + start.needle().len();
-        let value = &line[at..at + value_end(&line[at..])];
-        (!matches!(value.first(), None | Some(b'"' | b'['))).then_some(value)
-    }
-
     /// Whether any of the pairs says what became of something.
     pub(super) fn names_outcome(&self, pairs: &[u8]) -> bool {
         let says = |name| matches!(self.paired(name), Some(Field::Outcome | Field::Status));
@@ -255,7 +247,7 @@ fn recipient_pair(rule: &LogRule) -> Option<memmem::Finder<'static>> {
         rule.pairs.iter().filter(|(_, field)| matches!(field, Field::Recipient | Field::Recipients));
     let (name, field) = named.next()?;
     let alone = named.next().is_none() && *field == Field::Recipient;
-    alone.then(|| memmem::Finder::new(&format!(" {name}=")).into_owned())
+    alone.then(|| memmem::Finder::new(&format!("{name}=")).into_owned())
 }
 
 /// Length of a value: up to a blank outside of quotes and of the brackets of a list it begins with.

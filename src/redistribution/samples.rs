@@ -1,12 +1,11 @@
 //! The shipped samples, and logs that are read both ways.
 
 use super::elsewhere::join;
-use super::engine::{Engine, Keep, Runs};
+use super::engine::{Engine, Keep, Runs, Wanted};
 use super::model::{Outcome, Run};
 use super::moment::Around;
 use super::reader::Reader;
 use super::recognise::recognise;
-use super::since::Since;
 use crate::rules::logs::samples::{ExpectedRun, parse};
 use crate::rules::logs::{compile, embedded, embedded_samples};
 use std::sync::{Arc, LazyLock};
@@ -23,7 +22,7 @@ pub(super) fn reader(id: &str) -> Arc<Reader> {
 
 pub(super) fn read(reader: &Arc<Reader>, text: &[u8], keep: Keep, thorough: bool) -> Runs {
     let make = if thorough { Engine::thorough } else { Engine::new };
-    let mut engine = make(Arc::clone(reader), keep);
+    let mut engine = make(Arc::clone(reader), keep, Wanted::default());
     let latest = Some("2026-07-01T00:00:00Z".parse().expect("a time"));
     engine.file(Arc::from("log"), Around { latest, ..Around::default() });
     engine.block(text, 1);
@@ -152,7 +151,7 @@ proptest::proptest! {
         proptest::prop_assert!(scanned.coverage.scanned);
         proptest::prop_assert_eq!(scanned.coverage.lines, text.lines().count() as u64);
         proptest::prop_assert_eq!(&scanned.iter().collect::<Vec<_>>(), &thorough);
-        let mut engine = Engine::new(reader, Keep::Undelivered);
+        let mut engine = Engine::new(reader, Keep::Undelivered, Wanted::default());
         engine.file(Arc::from("log"), Around::default());
         let (mut rest, mut first) = (text.as_bytes(), 1);
         while !rest.is_empty() {
@@ -177,17 +176,70 @@ fn later_deliveries_of_the_same_package_are_found_with_their_lines() {
         log += &line(&format!("END job={job} rc=0"));
     }
     let reader = reader("native");
-    let failed = read(&reader, log.as_bytes(), Keep::Undelivered, false);
-    assert_eq!(failed.iter().map(|run| run.job).collect::<Vec<_>>(), [Some("J1".to_owned())]);
-    let since = Since::new(&reader, ["cl1"], |run, _| run.packages == ["a"]);
-    let mut engine = Engine::since(Arc::clone(&reader), since);
-    engine.file(Arc::from("log"), Around::default());
-    engine.block(log.as_bytes(), 1);
-    let runs: Vec<Run> = engine.finish().iter().collect();
-    assert_eq!(runs.len(), 1, "{runs:#?}");
+    let mut kept = read(&reader, log.as_bytes(), Keep::Undelivered, false);
+    let jobs = |runs: &Runs| runs.iter().filter_map(|run| run.job).collect::<Vec<_>>();
+    assert_eq!(jobs(&kept), ["J1", "J3"], "what another package's run delivered is not kept");
+    let delivery = kept.get(1).expect("a run");
     let names: Vec<_> =
-        runs[0].recipients.iter().map(|r| (r.name.as_str(), r.outcome, r.place.line)).collect();
-    assert_eq!((runs[0].job.as_deref(), names), (Some("J3"), vec![("cl1", Outcome::Ok, 10)]));
+        delivery.recipients.iter().map(|r| (r.name.as_str(), r.outcome, r.place.line)).collect();
+    assert_eq!(names, [("cl1", Outcome::Ok, 10)]);
+    assert!(kept.tells_of(&["cl1", "CL1.example"]) && !kept.tells_of(&["cl2"]));
+    // Whom another log says to lack something is looked for in a second reading.
+    let mut again = Engine::again(&mut kept, &["cl2"], None);
+    again.file(Arc::from("log"), Around::default());
+    again.block(log.as_bytes(), 1);
+    assert_eq!(jobs(&again.finish()), ["J1", "J2", "J3"]);
+}
+
+#[test]
+fn failures_of_other_servers_are_left_and_what_they_delivered_is_not() {
+    let mut log = String::new();
+    for (job, server, target, word) in [
+        ("J1", "is0001", "cl1", "FAILED"),
+        ("J2", "is0002", "cl2", "FAILED"),
+        ("J3", "is0002", "CL1.example", "OK"),
+        ("J4", "is0002", "cl2", "OK"),
+    ] {
+        let mut line = |text: &str| log += &format!("2026-03-01T00:00:01Z {server} dm[7]: {text}\n");
+        line(&format!("START job={job} cmd=\"swdist -p a -l /x\""));
+        line(&format!("job={job} target={target} state={word} type=disk"));
+        line(&format!("END job={job} rc=0"));
+    }
+    log += "2026-03-01T00:00:01Z is0002 dm[7]: START job=J5 cmd=\"swdist -p a -l /x\"\n";
+    for make in [Engine::new, Engine::thorough] {
+        let wanted = Wanted { server: Some("IS0001.example".to_owned()), ..Wanted::default() };
+        let mut engine = make(reader("native"), Keep::Undelivered, wanted);
+        engine.file(Arc::from("log"), Around::default());
+        engine.block(log.as_bytes(), 1);
+        let jobs: Vec<_> = engine.finish().iter().filter_map(|run| run.job).collect();
+        assert_eq!(jobs, ["J1", "J3"]);
+    }
+}
+
+#[test]
+fn a_delivery_that_was_passed_over_before_its_failure_was_known_is_told() {
+    let line = |text: &str| format!("2026-03-01T00:00:01Z is0001 dm[7]: {text}\n");
+    let first = line("START job=J1 cmd=\"swdist -p a -l /x\"") + &line("job=J1 target=cl1 state=FAILED");
+    let second = line("START job=J2 cmd=\"swdist -p a -l /x\"") + &line("job=J2 target=cl1 state=OK");
+    let mut engine = Engine::new(reader("native"), Keep::Undelivered, Wanted::default());
+    let scan = engine.scan().expect("it can be read so");
+    // As a worker may do that is ahead of the others.
+    let ahead = scan.block(second.as_bytes());
+    engine.take(first.as_bytes(), &scan.block(first.as_bytes()), 1);
+    engine.take(second.as_bytes(), &ahead, 3);
+    assert!(!engine.finish().tells_of(&["cl1"]));
+}
+
+#[test]
+fn more_runs_than_may_be_kept_are_told() {
+    let wanted = Wanted { most: Some(3), ..Wanted::default() };
+    let mut engine = Engine::new(reader("native"), Keep::Undelivered, wanted);
+    for job in 0..5 {
+        let line = format!("2026-03-01T00:00:01Z is0001 dm[7]: START job=J{job} cmd=\"swdist -l /x\"\n");
+        engine.block(line.as_bytes(), job + 1);
+    }
+    let runs = engine.finish();
+    assert!(runs.too_many && runs.len() == 3, "{}", runs.len());
 }
 
 #[test]

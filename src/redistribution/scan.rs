@@ -1,16 +1,22 @@
 //! Large logs: only lines that a literal touches are looked at.
 //!
-//! In: a compiled rule and blocks of whole lines. Out: the lines that matter, with their events and keys; threads may
-//! scan blocks side by side. It does not know runs.
+//! In: a compiled rule and blocks of whole lines. Out: the lines that matter, with their events and keys, and marks of
+//! those to whom the others say something was delivered; threads may scan blocks side by side. It does not know runs.
 //!
 //! A rule can be read so where each event but deliveries has a `literal`, or an outcome among the words of `outcomes`.
+//! Deliveries are looked at where one pair names the recipient: those to whom is known to lack something are lines that
+//! matter, of the others the marks are handed on, for a failure in lines before may be known only later.
 
+use super::lacking::{Mark, Marks, mark};
 use super::model::Outcome;
-use super::reader::{MOST_LINE, Reader, outcome_of};
+use super::reader::{MOST_LINE, Reader, Values, outcome_of};
+use super::written::unfolded;
+use crate::alert::name::same;
 use crate::rules::logs::LogRule;
 use crate::rules::logs::model::{Does, Event, Field};
+use aho_corasick::packed::{Config, MatchKind, Searcher};
+use aho_corasick::{AhoCorasick, Span};
 use memchr::memmem;
-use regex::bytes::{Regex, RegexBuilder};
 use regex_automata::dfa::onepass;
 use regex_automata::{Anchored, Input};
 use std::sync::Arc;
@@ -19,8 +25,39 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Scan {
     reader: Arc<Reader>,
-    literals: Regex,
+    texts: Texts,
+    /// Which of the texts names a recipient.
+    recipient: Option<usize>,
     heads: Arc<[Option<Head>]>,
+    /// Whose failures count; None: those of all.
+    server: Option<Arc<str>>,
+    pub(super) marks: Arc<Marks>,
+}
+
+/// Finds texts: few of them by their first bytes, many at once.
+#[derive(Debug, Clone)]
+enum Texts {
+    Few(Arc<Searcher>),
+    Many(AhoCorasick),
+}
+
+impl Texts {
+    fn new(texts: &[String]) -> Option<Texts> {
+        let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
+        if let Some(few) = builder.extend(texts).build() {
+            return Some(Texts::Few(Arc::new(few)));
+        }
+        AhoCorasick::new(texts).ok().map(Texts::Many)
+    }
+
+    /// Which of them comes first from here on, and where.
+    fn find(&self, block: &[u8], from: usize) -> Option<(usize, usize, usize)> {
+        let found = match self {
+            Texts::Few(few) => few.find_in(block, Span { start: from, end: block.len() }),
+            Texts::Many(many) => many.find(aho_corasick::Input::new(block).range(from..)),
+        };
+        found.map(|found| (found.pattern().as_usize(), found.start(), found.end()))
+    }
 }
 
 /// The part of an event's pattern in front of its pairs. Most lines that a literal leads to begin or end jobs of which
@@ -67,6 +104,8 @@ pub struct Scanned {
     /// Lines in the block.
     pub lines: u64,
     pub(super) hits: Vec<Hit>,
+    /// Halves of the marks of those to whom something was delivered, and of whom no failure was known.
+    pub(super) others: Vec<u32>,
 }
 
 /// A line that matters.
@@ -74,14 +113,16 @@ pub struct Scanned {
 pub(super) struct Hit {
     pub(super) start: u32,
     pub(super) end: u32,
-    /// From 0 in its block.
-    pub(super) line: u32,
+    /// From 0 in its block, or piece.
+    pub(super) line: u64,
     pub(super) event: u16,
     /// Where its key stands in the line.
     key: (u32, u32),
     /// The key, where the line has it in other words (escaped).
     unescaped: Option<Box<[u8]>>,
     pub(super) undelivered: bool,
+    /// It says that something was delivered.
+    pub(super) delivers: bool,
 }
 
 impl Reader {
@@ -130,38 +171,76 @@ pub(super) fn literals(rule: &LogRule) -> Option<Vec<String>> {
 
 impl Scan {
     /// None where the rule cannot be read so.
-    pub(super) fn new(reader: &Arc<Reader>) -> Option<Scan> {
-        let texts: Vec<String> = reader.bulk.as_ref()?.iter().map(|text| regex::escape(text)).collect();
-        let mut builder = RegexBuilder::new(&texts.join("|"));
-        let literals = builder.unicode(false).build().ok()?;
-        let heads = reader.rule().events.iter().map(Head::new).collect();
-        Some(Scan { reader: Arc::clone(reader), literals, heads })
+    pub(super) fn new(reader: &Arc<Reader>, server: Option<&str>) -> Option<Scan> {
+        let mut texts = reader.bulk.clone()?;
+        let recipient = reader.recipient_pair.as_ref().map(|pair| {
+            texts.push(String::from_utf8_lossy(pair.needle()).into_owned());
+            texts.len() - 1
+        });
+        Some(Scan {
+            reader: Arc::clone(reader),
+            texts: Texts::new(&texts)?,
+            recipient,
+            heads: reader.rule().events.iter().map(Head::new).collect(),
+            server: server.map(Arc::from),
+            marks: Arc::default(),
+        })
+    }
+
+    /// Whether deliveries are seen.
+    pub(super) fn sees_deliveries(&self) -> bool {
+        self.recipient.is_some()
     }
 
     /// Looks through whole lines.
     pub fn block(&self, block: &[u8]) -> Scanned {
         let mut scanned = Scanned::default();
+        self.look(block, &mut scanned);
+        scanned
+    }
+
+    /// The same, into what held another block.
+    pub(super) fn look(&self, block: &[u8], scanned: &mut Scanned) {
+        scanned.hits.clear();
+        scanned.others.clear();
         let mut caches: Vec<_> =
             self.heads.iter().map(|head| head.as_ref().map(|head| head.dfa.create_cache())).collect();
         let (mut from, mut counted, mut line_number) = (0, 0, 0u64);
-        while let Some(found) = self.literals.find_at(block, from) {
-            let start =
-                memchr::memrchr(b'\n', &block[counted..found.start()]).map_or(counted, |at| counted + at + 1);
-            let end = memchr::memchr(b'\n', &block[found.end()..]).map_or(block.len(), |at| found.end() + at);
+        // Where the last of `others` stands.
+        let mut last_other = 0;
+        while let Some((text, found, end)) = self.texts.find(block, from) {
+            if Some(text) == self.recipient {
+                from = end;
+                let value = &block[end..];
+                let length = value.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(value.len());
+                if !matches!(value.first(), None | Some(b'"' | b'[')) {
+                    let mark = mark(&value[..length]);
+                    if !self.marks.may_hold(mark) {
+                        last_other = found;
+                        scanned.others.push(half(mark));
+                        continue;
+                    }
+                }
+            }
+            let start = memchr::memrchr(b'\n', &block[counted..found]).map_or(counted, |at| counted + at + 1);
+            let end = memchr::memchr(b'\n', &block[end..]).map_or(block.len(), |at| end + at);
             line_number += memchr::memchr_iter(b'\n', &block[counted..start]).count() as u64;
             counted = start;
             from = end;
+            // A line that matters speaks for itself.
+            if last_other > start {
+                scanned.others.pop();
+                last_other = 0;
+            }
             let line = &block[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let hit = self.quick(&mut caches, line, start, line_number);
-            if let Some(hit) = hit.or_else(|| self.hit(line, start, line_number)) {
-                scanned.hits.push(hit);
-            }
+            let hit = hit.or_else(|| self.hit(line, start, line_number, &mut scanned.others));
+            scanned.hits.extend(hit);
         }
         let rest = &block[counted..];
         let torn = u64::from(!rest.is_empty() && rest.last() != Some(&b'\n'));
         scanned.lines = line_number + memchr::memchr_iter(b'\n', rest).count() as u64 + torn;
-        scanned
     }
 
     /// The same as [`Scan::hit`] for the first event, where its head is enough to tell; None: it may be anything.
@@ -189,17 +268,50 @@ impl Scan {
         None
     }
 
-    fn hit(&self, line: &[u8], start: usize, number: u64) -> Option<Hit> {
+    fn hit(&self, line: &[u8], start: usize, number: u64, others: &mut Vec<u32>) -> Option<Hit> {
         let (event, values) = self.reader.event(line)?;
         let does = self.reader.events[event].does;
         let outcome = self.reader.outcome(event, &values);
-        if does == Does::Nothing || (does == Does::Recipient && outcome == Some(Outcome::Ok)) {
+        let delivers = does == Does::Recipient && outcome == Some(Outcome::Ok);
+        if does == Does::Nothing {
             return None;
         }
+        if delivers {
+            let marks: Vec<Mark> = marks(&values).collect();
+            if !marks.iter().any(|mark| self.marks.may_hold(*mark)) {
+                others.extend(marks.into_iter().map(half));
+                return None;
+            }
+        }
         let key = values.get(Field::Key).or_else(|| values.get(Field::Job))?;
-        let undelivered = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
-        Hit::new(line, start, number, event, key, undelivered)
+        let undelivered = does != Does::Start
+            && outcome.is_some_and(Outcome::is_undelivered)
+            && is_of(self.server.as_deref(), &values);
+        if undelivered {
+            marks(&values).for_each(|mark| self.marks.set(mark));
+        }
+        let hit = Hit::new(line, start, number, event, key, undelivered)?;
+        Some(Hit { delivers, ..hit })
     }
+}
+
+/// Half a mark.
+pub(super) fn half(mark: Mark) -> u32 {
+    (mark >> 32) as u32
+}
+
+/// Marks of the recipients that a line names.
+pub(super) fn marks<'v>(values: &'v Values<'_>) -> impl Iterator<Item = Mark> + 'v {
+    let lists = values.all(Field::Recipients).map(String::from_utf8_lossy);
+    let listed = lists.flat_map(|text| unfolded(&text)).map(|name| mark(name.as_bytes()));
+    values.get(Field::Recipient).map(mark).into_iter().chain(listed)
+}
+
+/// Whether a line is of this server: those that name none are.
+pub(super) fn is_of(server: Option<&str>, values: &Values<'_>) -> bool {
+    server.is_none_or(|server| {
+        values.get(Field::Server).is_none_or(|own| same(&String::from_utf8_lossy(own), server))
+    })
 }
 
 impl Hit {
@@ -219,11 +331,12 @@ impl Hit {
         Some(Hit {
             start: narrow(start)?,
             end: narrow(start + line.len())?,
-            line: u32::try_from(number).ok()?,
+            line: number,
             event: u16::try_from(event).ok()?,
             key: within(line, key).unwrap_or_default(),
             unescaped: within(line, key).is_none().then(|| key.into()),
             undelivered,
+            delivers: false,
         })
     }
 }

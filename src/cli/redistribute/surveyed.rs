@@ -145,6 +145,15 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         .hint("--service-center USER@HOST names the service center")
         .hint("redistribution.yaml names those of each server (logs:)"));
     }
+    let records = match (&center, &store) {
+        (Some(center), _) => center.failed(&server, since, until).map_err(|failure| {
+            failure.hint(
+                "--service-center none goes by the logs alone; what is delivered then stays listed there",
+            )
+        })?,
+        (None, Some(store)) if recorded => records(store, &server, since, until)?,
+        _ => Vec::new(),
+    };
     let asked = gather::Ask {
         paths: &paths,
         rules: &logs,
@@ -156,19 +165,16 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         workers: std::thread::available_parallelism().map_or(1, usize::from).min(8),
         limits: Limits::default(),
         keep: Keep::Undelivered,
+        server: Some(&server),
+        lacking: records.iter().map(|record| record.recipient.clone()).collect(),
     };
-    let mut gathered = gather(&asked).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let unread = |error: gather::Error| match error {
+        gather::Error::TooMany { .. } => Failure::new(Exit::Data, error),
+        _ => Failure::new(Exit::Usage, error),
+    };
+    let mut gathered = gather(&asked).map_err(unread)?;
     let own = |run: &Run| run.server.as_deref().is_none_or(|other| name::same(other, &server));
-    let successes = gathered.successes(&asked, own);
-    let records = match (&center, &store) {
-        (Some(center), _) => center.failed(&server, since, until).map_err(|failure| {
-            failure.hint(
-                "--service-center none goes by the logs alone; what is delivered then stays listed there",
-            )
-        })?,
-        (None, Some(store)) if recorded => records(store, &server, since, until)?,
-        _ => Vec::new(),
-    };
+    let successes = gathered.successes(&asked).map_err(unread)?;
     let selection = Selection {
         server: server.clone(),
         since,

@@ -71,7 +71,15 @@ impl Segment<'_> {
     }
 
     /// Gives its lines to `each`, in blocks, in order; once. What goes wrong ends it, and is in the report.
-    pub fn blocks(&mut self, each: impl FnMut(Block<'_>)) {
+    pub fn blocks(&mut self, mut each: impl FnMut(Block<'_>)) {
+        self.counted(|block| {
+            each(block);
+            None
+        });
+    }
+
+    /// The same, where `each` may say how many lines a block has.
+    pub fn counted(&mut self, each: impl FnMut(Block<'_>) -> Option<u64>) {
         let whole = !self.chosen.is_seekable();
         let range = if whole { 0..self.chosen.about.size } else { self.range.clone() };
         let ends_file = whole || range.end == self.chosen.about.size;

@@ -57,13 +57,13 @@ pub(super) struct Manner {
     pub(super) ends_file: bool,
 }
 
-/// Gives all lines to `each`. What was read before an error is given before it is returned, a line that the
-/// error cut off as torn.
+/// Gives all lines to `each`, which says how many there are where it counted them. What was read before an error is
+/// given before it is returned, a line that the error cut off as torn.
 pub(super) fn blocks<S: Source>(
     source: &mut S,
     manner: Manner,
     tally: &mut Reading,
-    mut each: impl FnMut(Block<'_>),
+    mut each: impl FnMut(Block<'_>) -> Option<u64>,
 ) -> Result<(), S::Error> {
     let longest = manner.line.max(manner.chunk);
     let mut buffer = vec![0; manner.chunk];
@@ -110,8 +110,8 @@ pub(super) fn blocks<S: Source>(
         if start < end {
             let bytes = &buffer[start..end];
             let lines_before = tally.lines - first_line;
-            each(Block { bytes, offset: offset + start as u64, lines_before, torn: false });
-            tally.lines += memchr_iter(b'\n', bytes).count() as u64;
+            let counted = each(Block { bytes, offset: offset + start as u64, lines_before, torn: false });
+            tally.lines += counted.unwrap_or_else(|| memchr_iter(b'\n', bytes).count() as u64);
         }
         offset += end as u64;
         buffer.copy_within(end..filled, 0);
@@ -180,6 +180,7 @@ mod tests {
             for (n, (at, line)) in lines(block.bytes).enumerate() {
                 found.push((block.offset + at as u64, block.lines_before + n as u64, line.to_vec()));
             }
+            None
         });
         assert_eq!(result.is_err(), broken);
         (found, tally, torn)

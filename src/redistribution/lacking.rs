@@ -1,0 +1,217 @@
+//! Who lacks something: recipients whose delivery failed, looked for among those to whom something was delivered since.
+//!
+//! In: names as logs write them, and what their runs distributed. Out: whether a later delivery may make a failure
+//! good. It may say so once too often (names that share a host or a number), never once too seldom: what it lets
+//! through is compared by name, package and time afterwards.
+
+use super::attempts::packages;
+use super::model::{Outcome, Run};
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What stands for a name: equal for all the ways in which one computer is written (case, short name or FQDN).
+pub(super) type Mark = u64;
+
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The mark of a name: that of its host, or of the whole where it may be an address.
+pub(super) fn mark(name: &[u8]) -> Mark {
+    let host = match memchr::memchr(b'.', name) {
+        Some(end) if end > 0 && !is_number(&name[..end]) => &name[..end],
+        _ => name,
+    };
+    let mut mark = host.len() as u64;
+    let mut words = host.chunks_exact(8);
+    for word in words.by_ref() {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(word);
+        mark = mixed(mark, u64::from_le_bytes(eight));
+    }
+    let mut last = [0; 8];
+    last[..words.remainder().len()].copy_from_slice(words.remainder());
+    mixed(mark, u64::from_le_bytes(last))
+}
+
+/// Letters become small: bit 5 is set in all bytes, which joins some other bytes, too.
+fn mixed(mark: u64, word: u64) -> u64 {
+    let word = (word | 0x2020_2020_2020_2020).wrapping_add(mark.rotate_left(29));
+    (word ^ (word >> 31)).wrapping_mul(SPREAD)
+}
+
+fn is_number(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_digit)
+}
+
+/// Bits of the table that is asked first: it stays in the nearest cache.
+const NEAR: u32 = 15;
+/// Bits of the table that is asked where the first says yes.
+const FAR: u32 = 22;
+
+/// Marks, shared by the threads that look through blocks. A mark that was set by one of them is seen by the others soon.
+#[derive(Debug)]
+pub(super) struct Marks {
+    near: Box<[AtomicU64]>,
+    far: Box<[AtomicU64]>,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        let empty = |bits: u32| (0..1usize << (bits - 6)).map(|_| AtomicU64::new(0)).collect();
+        Self { near: empty(NEAR), far: empty(FAR) }
+    }
+}
+
+impl Marks {
+    fn places(mark: u64, bits: u32) -> (usize, u64) {
+        let at = mark >> (64 - bits);
+        ((at >> 6) as usize, 1 << (at & 63))
+    }
+
+    pub(super) fn set(&self, mark: Mark) {
+        for (table, bits) in [(&self.far, FAR), (&self.near, NEAR)] {
+            let (word, bit) = Self::places(mark, bits);
+            table[word].fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it may be set; the upper half of a mark is enough to ask.
+    pub(super) fn may_hold(&self, mark: Mark) -> bool {
+        let held = |table: &[AtomicU64], bits| {
+            let (word, bit) = Self::places(mark, bits);
+            table[word].load(Ordering::Relaxed) & bit != 0
+        };
+        held(&self.near, NEAR) && held(&self.far, FAR)
+    }
+}
+
+/// Marks are spread already.
+#[derive(Debug, Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number ^ (number >> 32);
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = u64::from(number).wrapping_mul(SPREAD);
+    }
+}
+
+/// What one recipient lacks.
+#[derive(Debug, Default)]
+struct Lack {
+    /// Runs in which it failed and that are still open: what they distribute is not known yet.
+    open: u32,
+    /// Marks of packages; `any`: of a run that names none.
+    packages: Vec<u64>,
+    any: bool,
+}
+
+/// Who lacks what, up to a place in the logs.
+#[derive(Debug, Default)]
+pub(super) struct Lacking {
+    by_mark: HashMap<Mark, Lack, BuildHasherDefault<AsIs>>,
+    halves: HashSet<u32, BuildHasherDefault<AsIs>>,
+    marks: Marks,
+}
+
+impl Lacking {
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_mark.is_empty()
+    }
+
+    /// Of this recipient any delivery matters.
+    pub(super) fn anything(&mut self, mark: Mark) {
+        self.lack(mark).any = true;
+    }
+
+    fn lack(&mut self, mark: Mark) -> &mut Lack {
+        self.marks.set(mark);
+        self.halves.insert((mark >> 32) as u32);
+        self.by_mark.entry(mark).or_default()
+    }
+
+    /// A line of a run that is open says that this recipient failed.
+    pub(super) fn failed(&mut self, mark: Mark) {
+        self.lack(mark).open += 1;
+    }
+
+    /// A run is over in which these failed; None: it cannot be told what it distributed.
+    pub(super) fn settled(&mut self, marks: &[Mark], run: Option<&Run>) {
+        let names: Vec<u64> = run.into_iter().flat_map(|run| packages(run).map(|(name, _)| of(name))).collect();
+        for mark in marks {
+            let lack = self.lack(*mark);
+            lack.open = lack.open.saturating_sub(1);
+            lack.any |= names.is_empty();
+            for name in &names {
+                if !lack.packages.contains(name) {
+                    lack.packages.push(*name);
+                }
+            }
+        }
+    }
+
+    pub(super) fn holds(&self, mark: Mark) -> bool {
+        self.marks.may_hold(mark) && self.by_mark.contains_key(&mark)
+    }
+
+    /// The same for the upper half of a mark.
+    pub(super) fn may_hold(&self, half: u32) -> bool {
+        self.marks.may_hold(u64::from(half) << 32) && self.halves.contains(&half)
+    }
+
+    /// Marks of all who lack something.
+    pub(super) fn marks(&self) -> impl Iterator<Item = Mark> {
+        self.by_mark.keys().copied()
+    }
+
+    /// Whether a run may have brought somebody what it lacked.
+    pub(super) fn is_served_by(&self, run: &Run) -> bool {
+        let names: Vec<u64> = packages(run).map(|(name, _)| of(name)).collect();
+        let delivered = run.recipients.iter().filter(|recipient| recipient.outcome == Outcome::Ok);
+        delivered.filter_map(|recipient| self.by_mark.get(&mark(recipient.name.as_bytes()))).any(|lack| {
+            let same = || names.is_empty() || names.iter().any(|name| lack.packages.contains(name));
+            lack.any || lack.open > 0 || same()
+        })
+    }
+}
+
+/// The mark of a package's name.
+fn of(name: &str) -> u64 {
+    name.bytes().fold(SPREAD, |sum, byte| (sum.rotate_left(5) ^ u64::from(byte)).wrapping_mul(SPREAD))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_computer_has_one_mark_however_it_is_written() {
+        for (one, other) in
+            [("node7", "NODE7"), ("node7", "node7.east.example"), ("is0001.a.example", "IS0001.A.EXAMPLE")]
+        {
+            assert_eq!(mark(one.as_bytes()), mark(other.as_bytes()), "{one} {other}");
+        }
+        for (one, other) in [("node7", "node8"), ("10.1.2.3", "10.1.2.4"), ("a", "aa"), ("cl0000001", "cl0000002")] {
+            assert_ne!(mark(one.as_bytes()), mark(other.as_bytes()), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn few_of_many_names_share_the_place_of_a_mark() {
+        let marks = Marks::default();
+        (0..100).for_each(|number| marks.set(mark(format!("cl{number:07}").as_bytes())));
+        let held = (0..100_000).filter(|number| marks.may_hold(mark(format!("cl{number:07}").as_bytes()))).count();
+        assert!((100..110).contains(&held), "{held}");
+    }
+}
