@@ -24,7 +24,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 pub(super) use surveyed::other_names;
-use surveyed::{Survey, survey};
+use surveyed::{Look, Survey, survey};
 
 /// Find what failed on this intermediate server, and reissue exactly that
 ///
@@ -151,7 +151,8 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     if !args.list && args.plan.is_none() && !args.dry_run && args.on.is_none() {
         evidence::take_up(globals, Some(&args.ask))?;
     }
-    let survey = looked(globals, &args, &args.ask)?;
+    let look = if args.list { Look::Period } else { Look::Present };
+    let survey = looked(globals, &args, &args.ask, look)?;
     if let Some(path) = &args.plan {
         return write(globals, &args, &survey, path);
     }
@@ -172,14 +173,14 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
 }
 
 /// What is to be done here, or on the server that `--on` names.
-fn looked(globals: &Globals, args: &Args, ask: &Ask) -> Result<Survey, Failure> {
+fn looked(globals: &Globals, args: &Args, ask: &Ask, look: Look) -> Result<Survey, Failure> {
     match &args.on {
         Some(on) => {
             let far = far::Far::on(globals, on, args.remote_program.as_deref())?;
             let acts = !args.list && args.plan.is_none() && !args.dry_run;
             far.survey(globals, surveyed::asked_from_afar(globals, ask)?, acts)
         }
-        None => survey(globals, ask),
+        None => survey(globals, ask, look),
     }
 }
 
@@ -255,7 +256,7 @@ fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
     if !args.dry_run && args.on.is_none() {
         evidence::take_up(globals, Some(&file.ask))?;
     }
-    let survey = looked(globals, args, &file.ask)?;
+    let survey = looked(globals, args, &file.ask, Look::Present)?;
     survey.may_issue()?;
     let differences = compare(&file.plan, &survey.plan);
     if !differences.is_empty() {

@@ -101,7 +101,9 @@ impl Runs {
 
     /// Whether every run is here that brought one of these recipients something since it failed.
     pub fn tells_of(&self, names: &[&str]) -> bool {
-        self.reader.is_bulk() && !self.missed && names.iter().all(|name| self.lacking.holds(super::lacking::mark(name.as_bytes())))
+        self.reader.is_bulk()
+            && !self.missed
+            && names.iter().all(|name| self.lacking.holds(super::lacking::mark(name.as_bytes())))
     }
 
     /// Builds one run; fast in ascending order.

@@ -78,7 +78,9 @@ pub enum Error {
     NoSuchRule { name: String, known: String },
     #[error(transparent)]
     Broken(#[from] Broken),
-    #[error("{file}: more than {MOST_RUNS} runs of it are open or failed; a shorter period holds fewer (--since, --until)")]
+    #[error(
+        "{file}: more than {MOST_RUNS} runs of it are open or failed; a shorter period holds fewer (--since, --until)"
+    )]
     TooMany { file: String },
 }
 
@@ -93,8 +95,8 @@ struct Packed {
 /// Bytes of what came of a piece that are given at once.
 const SHARE: usize = 128 << 10;
 
-/// How long before the period a run may have begun whose results lie in it.
-const BEFORE: SignedDuration = SignedDuration::from_hours(2);
+/// How long before the period a run may have begun whose results lie in it, and how long after it one may end.
+const BESIDE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Depth to which folders are looked into: logs beside rotated ones, runner artifacts in their folders.
 const DEPTH: usize = 3;
@@ -144,8 +146,9 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
         let reader = by_file.get(&about.file)?;
         time_of(reader, line, &around(about, &ask.zone))
     };
-    let began = ask.since.and_then(|since| since.checked_sub(BEFORE).ok());
-    let wanted = Wanted { since: began, until: ask.until, time_of: &time_of, ..wanted };
+    let began = ask.since.and_then(|since| since.checked_sub(BESIDE).ok());
+    let ended = ask.until.and_then(|until| until.checked_add(BESIDE).ok());
+    let wanted = Wanted { since: began, until: ended, time_of: &time_of, ..wanted };
     let chosen = if ask.since.is_none() && ask.until.is_none() { all } else { files::choose(&wanted) };
     gathered.report = chosen.report;
     let known: Vec<(Chosen, Arc<Reader>)> = chosen
@@ -327,32 +330,39 @@ fn run_through(engine: &mut Engine, files: &[Chosen], ask: &Ask<'_>) -> Report {
 /// Files that literals lead through: pieces side by side, what matters of them in order.
 fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) -> Report {
     let mut current = None;
+    // What was taken is filled again: memory goes to and fro instead of being asked for anew.
+    let empty: Mutex<Vec<Packed>> = Mutex::default();
+    let spare = || empty.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
     files::in_order(
         files,
         ask.workers,
         &ask.limits,
         |segment, give| {
-            let mut packed = Packed::default();
+            let mut packed = spare();
+            let mut found = Scanned::default();
             segment.counted(|block| {
                 let whole = ended(&block);
-                let lines = packed.add(scan, whole, block.lines_before);
+                scan.look(whole, &mut found);
+                packed.add(whole, &mut found, block.lines_before);
                 if packed.bytes() >= SHARE {
-                    let full = std::mem::take(&mut packed);
+                    let full = std::mem::replace(&mut packed, spare());
                     let bytes = full.bytes();
                     give(full, bytes);
                 }
-                (whole.len() == block.bytes.len()).then_some(lines)
+                (whole.len() == block.bytes.len()).then_some(found.lines)
             });
             let bytes = packed.bytes();
             give(packed, bytes);
         },
-        |share: Share<Packed>| {
+        |mut share: Share<Packed>| {
             if current != Some(share.file) {
                 current = Some(share.file);
                 let about = &files[share.file].about;
                 engine.file(Arc::clone(&about.file), around(about, &ask.zone));
             }
             engine.take(&share.value.bytes, &share.value.scanned, share.first_line.unwrap_or(1));
+            share.value.clear();
+            empty.lock().unwrap_or_else(PoisonError::into_inner).push(share.value);
         },
     )
 }
@@ -390,12 +400,11 @@ fn is_of_commands(reader: &Reader) -> bool {
 }
 
 impl Packed {
-    /// Keeps the lines of a block that matter, one after the other; how many lines it has.
-    fn add(&mut self, scan: &Scan, block: &[u8], lines_before: u64) -> u64 {
-        let found = scan.block(block);
+    /// Keeps the lines of a block that matter, one after the other.
+    fn add(&mut self, block: &[u8], found: &mut Scanned, lines_before: u64) {
         self.scanned.lines += found.lines;
         self.scanned.others.extend_from_slice(&found.others);
-        for mut hit in found.hits {
+        for mut hit in found.hits.drain(..) {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(&block[hit.start as usize..hit.end as usize]);
             // They fit: a share is bounded far below.
@@ -404,7 +413,13 @@ impl Packed {
             hit.line += lines_before;
             self.scanned.hits.push(hit);
         }
-        found.lines
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.scanned.hits.clear();
+        self.scanned.others.clear();
+        self.scanned.lines = 0;
     }
 
     /// About what it takes in memory.

@@ -148,7 +148,8 @@ impl Lacking {
 
     /// A run is over in which these failed; None: it cannot be told what it distributed.
     pub(super) fn settled(&mut self, marks: &[Mark], run: Option<&Run>) {
-        let names: Vec<u64> = run.into_iter().flat_map(|run| packages(run).map(|(name, _)| of(name))).collect();
+        let names: Vec<u64> =
+            run.into_iter().flat_map(|run| packages(run).map(|(name, _)| of(name))).collect();
         for mark in marks {
             let lack = self.lack(*mark);
             lack.open = lack.open.saturating_sub(1);
@@ -202,7 +203,9 @@ mod tests {
         {
             assert_eq!(mark(one.as_bytes()), mark(other.as_bytes()), "{one} {other}");
         }
-        for (one, other) in [("node7", "node8"), ("10.1.2.3", "10.1.2.4"), ("a", "aa"), ("cl0000001", "cl0000002")] {
+        for (one, other) in
+            [("node7", "node8"), ("10.1.2.3", "10.1.2.4"), ("a", "aa"), ("cl0000001", "cl0000002")]
+        {
             assert_ne!(mark(one.as_bytes()), mark(other.as_bytes()), "{one} {other}");
         }
     }
@@ -211,7 +214,8 @@ mod tests {
     fn few_of_many_names_share_the_place_of_a_mark() {
         let marks = Marks::default();
         (0..100).for_each(|number| marks.set(mark(format!("cl{number:07}").as_bytes())));
-        let held = (0..100_000).filter(|number| marks.may_hold(mark(format!("cl{number:07}").as_bytes()))).count();
+        let held =
+            (0..100_000).filter(|number| marks.may_hold(mark(format!("cl{number:07}").as_bytes()))).count();
         assert!((100..110).contains(&held), "{held}");
     }
 }

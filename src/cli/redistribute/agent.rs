@@ -9,7 +9,7 @@ use super::Ask;
 use super::approve::{Pace, again, consented, issue_them, open_journal, serviced};
 use super::evidence;
 use super::record::{called_by, stop_on_signals, take_in};
-use super::surveyed::{Survey, records, survey};
+use super::surveyed::{Look, Survey, records, survey};
 use super::wire::{
     Caller, Greeting, MOST, MOST_JOBS, Order, Request, STEP, Sent, Told, VERSION, Versioned, line, read_line,
 };
@@ -146,7 +146,7 @@ fn plan_of(globals: &Globals, ask: &Ask, acts: bool) -> Result<Survey, Failure> 
     if acts {
         evidence::take_up(globals, Some(ask))?;
     }
-    survey(globals, ask)
+    survey(globals, ask, Look::Present)
 }
 
 fn tell_plan(voice: &Voice, survey: Survey) -> u64 {
@@ -199,7 +199,7 @@ fn issue(
     let stop = Arc::new(Stop::default());
     listen(input, &stop, voice, patience);
     evidence::take_up(globals, Some(&order.ask))?;
-    let survey = survey(globals, &order.ask)?;
+    let survey = survey(globals, &order.ask, Look::Present)?;
     survey.may_issue()?;
     let differences = compare(&shown, &survey.plan);
     if !differences.is_empty() {

@@ -41,6 +41,8 @@ impl Logs<'_> {
             workers: 1,
             limits: Limits::default(),
             keep: Keep::All,
+            server: None,
+            lacking: Vec::new(),
         };
         let runs: Vec<Run> = gather(&asked).map(|found| found.runs().collect()).unwrap_or_default();
         evidence(issued, &runs, &|name| recorded_name(store?, name))

@@ -84,7 +84,16 @@ pub(super) fn journal(globals: &Globals) -> Result<Option<Journal>, Failure> {
     Ok(Some(Journal::open(&folder, globals.now()?)?))
 }
 
-pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
+/// How far logs are looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The period alone, for a list: the lines after it are not read, and that is said.
+    Period,
+    /// On to the present: nothing is issued to who was served after the period.
+    Present,
+}
+
+pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey, Failure> {
     let now = globals.now()?;
     let (logs, rules) = rules(globals)?;
     let store = match globals.store(Access::Read) {
@@ -159,8 +168,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         rules: &logs,
         format: ask.format.as_deref(),
         since,
-        // What succeeded later counts, too.
-        until: None,
+        until: (look == Look::Period).then_some(until),
         zone: machine_zone(),
         workers: std::thread::available_parallelism().map_or(1, usize::from).min(8),
         limits: Limits::default(),
@@ -216,6 +224,12 @@ pub(super) fn survey(globals: &Globals, ask: &Ask) -> Result<Survey, Failure> {
         None => (Vec::new(), Vec::new()),
     };
     notes(&mut plan, &gathered, recorded);
+    if look == Look::Period && until < now {
+        plan.notes.push(format!(
+            "logs were read until {}: who was served later is still listed; a plan leaves those out",
+            show::time(until)
+        ));
+    }
     ask.log.clone_from(&paths);
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
