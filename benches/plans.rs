@@ -71,6 +71,7 @@ fn planned(jobs: u64) -> Plan {
         delivered: None,
         against: &|_| Vec::new(),
         manager: &[],
+        aside: &|_, _| None,
         directory: None,
         user: None,
         environment: &[],

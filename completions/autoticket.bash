@@ -3194,7 +3194,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__redistribute)
-            opts="-h -V --server --since --until --ticket --package --job --recipient --cause --log --service-center --format --list --plan --apply --approve --again --waves --max-errors --parallel --on --remote-program --dry-run --rules --state --now --json --help --version journal sync help"
+            opts="-h -V --server --since --until --ticket --package --job --recipient --cause --log --service-center --format --list --plan --apply --approve --again --waves --max-errors --parallel --on --remote-program --check --no-check --dry-run --rules --state --now --json --help --version journal sync help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

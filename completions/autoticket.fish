@@ -522,6 +522,8 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and 
 complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -l list -d 'List what is left to do; exit status 1 where there is something'
+complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -l check -d 'Look whether recipients answer before anything is issued, as `reachability:` says [or ping]'
+complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -l no-check -d 'Do not look whether they answer, whatever `reachability:` says'
 complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -l dry-run -d 'Say what would be issued, issue nothing'
 complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand redistribute; and not __fish_seen_subcommand_from journal sync help" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -80,10 +80,11 @@ const PURE: [&str; 11] = [
 ];
 
 /// The files of pure rooms that touch the world, and why.
-const EDGES: [(&str, &str); 14] = [
+const EDGES: [(&str, &str); 15] = [
     ("src/diagnosis/mod.rs", "asks what this process may do"),
     ("src/diagnosis/pass.rs", "runs a pass: threads, its time limit, the kernel's routing table"),
     ("src/diagnosis/ping.rs", "the ICMP socket of echo requests, and its runtime"),
+    ("src/diagnosis/port.rs", "connections to one port, in threads that can be left behind"),
     ("src/diagnosis/programs.rs", "starts the system's ping and traceroute"),
     ("src/diagnosis/resolve.rs", "getaddrinfo, in threads that can be left behind"),
     ("src/diagnosis/route.rs", "the ICMP sockets of traces"),

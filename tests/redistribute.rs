@@ -297,3 +297,30 @@ fn hostile_words_of_a_log_stay_one_argument_and_are_shown_escaped() {
     let refused = server.run(&["--list"]);
     assert!(refused.out.contains("refused"), "{}", refused.out);
 }
+
+#[test]
+fn whom_a_cancelled_run_never_came_to_is_shown_as_such_and_reissued_from_its_list() {
+    let server = Server::new();
+    let start = server.start("J1", "jre-1.3.1");
+    let lines = "2026-03-01T00:00:03Z is1 dm[8]: job=J1 target=node1 state=OK\n";
+    let end = "2026-03-01T00:00:05Z is1 dm[7]: END job=J1 state=CANCELLED\n";
+    server.site.file("dist.log", &format!("2026-03-01T00:00:01Z is1 dm[7]: {start}\n{lines}{end}"));
+    let listed = server.run(&["--list"]);
+    assert!(listed.out.contains("never started: 1 job, 2 recipients\n"), "{}", listed.out);
+    let json = server.run(&["--list", "--json"]).json();
+    assert_eq!(json["jobs"][0]["recipients"]["failed"][0]["outcome"], "cancelled");
+    let issued = server.run(&["--approve", "all"]);
+    assert_eq!(issued.exit, 0, "{}{}", issued.out, issued.err);
+    assert_eq!(server.calls(), "-p|jre-1.3.1|-l|LIST|-P|prio=3|\nnode2 prio=2\nnode3 prio=3\n");
+}
+
+#[test]
+fn a_recipients_own_time_limit_is_not_the_runs() {
+    let server = Server::new();
+    server.site.file("dist.log", "");
+    let outcomes = [("J1", "node1", "OK"), ("J1", "node2", "CANCELLED")];
+    server.log(&server.start("J1", "jre-1.3.1"), &outcomes);
+    let json = server.run(&["--list", "--json"]).json();
+    let failed = json["jobs"][0]["recipients"]["failed"].as_array().expect("failed");
+    assert_eq!((failed.len(), failed[0]["name"].as_str()), (1, Some("node2")), "{failed:?}");
+}

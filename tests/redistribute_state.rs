@@ -182,3 +182,95 @@ fn failed_distributions_are_found_under_every_spelling_of_the_server() {
         assert_eq!(names, ["node1", "node2"], "asked for {asked}");
     }
 }
+
+#[test]
+fn who_is_in_an_outage_is_set_aside_with_the_notice_and_the_command_is_narrowed_to_the_others() {
+    let server = Server::new().with_names();
+    server.rules("manager: exec");
+    server.fails(5, "node1");
+    server.fails(6, "node2");
+    server.log(
+        "J42",
+        "17:04",
+        "node1,node2",
+        &[("node1", "FAILED type=disk"), ("node2", "FAILED type=disk")],
+    );
+    let window = ["--from", "2026-03-12T17:30:00Z", "--until", "2026-03-12T19:00:00Z"];
+    let add = [&["outage", "add", "--device", "node2", "--reason", "moving"], &window[..]].concat();
+    server.site.run(&add).ok();
+    let listed = server.run(&["--list"]);
+    assert_eq!(listed.exit, 1, "{}", listed.out);
+    assert!(listed.out.contains("set aside: node2: kept aside: outage "), "{}", listed.out);
+    assert!(listed.out.contains("1 job, 2 recipients left"), "they stay failed: {}", listed.out);
+    let issued = server.run(&["--approve", "all"]);
+    assert_eq!(issued.exit, 1, "{}{}", issued.out, issued.err);
+    assert_eq!(server.calls(), "-p|jre-1.3.1|-w|node1|\n");
+    assert!(issued.out.contains("set aside, stays failed: node2: kept aside: outage "), "{}", issued.out);
+    assert!(
+        issued.out.ends_with("1 confirmed, 0 failed, 0 waiting for the manager, 0 not issued\n"),
+        "{}",
+        issued.out
+    );
+    assert_eq!(server.failed(), ["node2"]);
+    let left = server.run(&["--approve", "all"]);
+    assert!(left.out.contains("not approved: J1.1: all its recipients are set aside"), "{}", left.out);
+    // The outage is over.
+    let later = ["--now", "2026-03-12T20:00:00Z", "redistribute", "--server", "is38", "--approve", "all"];
+    let output = server.site.command(&later).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(server.calls(), "-p|jre-1.3.1|-w|node1|\n-p|jre-1.3.1|-w|node2|\n");
+    assert_eq!(server.failed(), [""; 0]);
+}
+
+#[test]
+fn who_does_not_answer_on_the_port_is_set_aside_and_is_issued_to_once_it_does() {
+    let server = Server::new().with_names();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    server.rules(&format!("manager: exec\n    reachability: {{port: {port}}}"));
+    let failed = [("127.0.0.1", "FAILED type=disk"), ("127.0.0.2", "UNREACHABLE")];
+    server.log("J42", "17:04", "127.0.0.1,127.0.0.2", &failed);
+    let run = |words: &[&str]| {
+        let own = ["redistribute", "--server", "is38", "--since", "2026-03-12"];
+        let output = server.site.command(&[&own[..], words].concat()).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let listed = run(&["--list", "--check"]);
+    assert!(listed.1.contains(&format!("set aside: 127.0.0.2: port {port}: closed")), "{}", listed.1);
+    assert!(!run(&["--list"]).1.contains("set aside"), "a list asks nobody unless told to");
+    let issued = run(&["--approve", "all"]);
+    assert_eq!(issued.0, Some(1), "{}", issued.1);
+    assert_eq!(server.calls(), "-p|jre-1.3.1|-w|127.0.0.1|\n");
+    let second = std::net::TcpListener::bind(("127.0.0.2", port)).expect("the port");
+    let issued = run(&["--approve", "all"]);
+    assert_eq!((issued.0, issued.1.contains("1 confirmed")), (Some(0), true), "{}", issued.1);
+    assert_eq!(server.calls().lines().last(), Some("-p|jre-1.3.1|-w|127.0.0.2|"));
+    drop(second);
+}
+
+#[test]
+fn a_replaced_clock_asks_nobody_and_sets_nobody_aside() {
+    let server = Server::new().with_names();
+    server.rules("manager: exec\n    reachability: ping");
+    server.log("J42", "17:04", "node1", &[("node1", "FAILED type=disk")]);
+    let issued = server.run(&["--approve", "all"]);
+    assert_eq!(issued.exit, 0, "{}{}", issued.out, issued.err);
+    assert!(issued.err.contains("recipients were not asked whether they answer"), "{}", issued.err);
+}
+
+#[test]
+fn a_run_that_ended_before_anybody_was_named_is_listed_and_is_not_nothing() {
+    let server = Server::new();
+    server.site.file(
+        "dist.log",
+        "2026-03-12T17:04:01Z is38 dm[7]: START job=J9 argv=[\"/bin/dm\",\"-p\",\"jre-1.3.1\"]\n",
+    );
+    let listed = server.run(&["--list"]);
+    assert_eq!(listed.exit, 1, "{}", listed.out);
+    assert!(
+        listed.out.contains("J1  jre-1.3.1  -           refused  the log names no recipient of this run"),
+        "{}",
+        listed.out
+    );
+    assert!(listed.out.contains("1 job, 0 recipients left"), "{}", listed.out);
+}

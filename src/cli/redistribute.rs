@@ -5,10 +5,12 @@
 
 mod agent;
 mod approve;
+mod aside;
 mod evidence;
 mod far;
 mod found;
 mod listed;
+mod planned;
 mod record;
 mod screen;
 mod surveyed;
@@ -18,6 +20,7 @@ use super::show::{self, Out};
 use super::{Exit, Failure, Globals};
 use crate::redistribution::comparison::{Difference, compare};
 use crate::redistribution::plan::Plan;
+use crate::rules::redistribution::Reachability;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -69,6 +72,12 @@ pub struct Args {
     /// The program there [default: what redistribution.yaml says, autoticket]
     #[arg(long, value_name = "PATH", requires = "on")]
     remote_program: Option<String>,
+    /// Look whether recipients answer before anything is issued, as `reachability:` says [or ping]
+    #[arg(long, overrides_with = "no_check")]
+    check: bool,
+    /// Do not look whether they answer, whatever `reachability:` says
+    #[arg(long)]
+    no_check: bool,
     /// Say what would be issued, issue nothing
     #[arg(long)]
     dry_run: bool,
@@ -152,20 +161,24 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         evidence::take_up(globals, Some(&args.ask))?;
     }
     let look = if args.list { Look::Period } else { Look::Present };
-    let survey = looked(globals, &args, &args.ask, look)?;
+    let mut survey = looked(globals, &args, &args.ask, look)?;
     if let Some(path) = &args.plan {
         return write(globals, &args, &survey, path);
     }
     if args.list {
+        let asked = if args.check { network(&args, &survey) } else { Reachability::Off };
+        all_aside(globals, &mut survey, asked)?;
         return listed::list(globals, &survey);
     }
     survey.may_issue()?;
     if !args.approve.is_empty() || !args.again.is_empty() {
-        return approve::without_a_screen(globals, &args, &survey, &args.approve);
+        return approve::without_a_screen(globals, &args, &mut survey, &args.approve);
     }
     if survey.is_done() {
         return listed::nothing(globals, &survey);
     }
+    let asked = if globals.json { Reachability::Off } else { network(&args, &survey) };
+    all_aside(globals, &mut survey, asked)?;
     if args.dry_run || globals.json {
         return listed::list(globals, &survey);
     }
@@ -187,6 +200,22 @@ fn looked(globals: &Globals, args: &Args, ask: &Ask, look: Look) -> Result<Surve
 /// Answers a copy of this program on another machine.
 pub(super) fn answer(globals: &Globals, args: AgentArgs) -> Result<Exit, Failure> {
     agent::run(globals, args)
+}
+
+/// How recipients are looked after.
+fn network(args: &Args, survey: &Survey) -> Reachability {
+    match survey.rule.reachability {
+        _ if args.no_check => Reachability::Off,
+        Reachability::Off if args.check => Reachability::Ping,
+        configured => configured,
+    }
+}
+
+/// Sets aside who must be, of all that is open.
+fn all_aside(globals: &Globals, survey: &mut Survey, network: Reachability) -> Result<(), Failure> {
+    let commands = survey.open_jobs().flat_map(|job| job.commands.iter().map(move |command| (job, command)));
+    let found = aside::look(globals, survey, network, commands)?;
+    survey.set_aside(globals, &found)
 }
 
 /// Writes the plan; never over another file.
@@ -256,7 +285,7 @@ fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
     if !args.dry_run && args.on.is_none() {
         evidence::take_up(globals, Some(&file.ask))?;
     }
-    let survey = looked(globals, args, &file.ask, Look::Present)?;
+    let mut survey = looked(globals, args, &file.ask, Look::Present)?;
     survey.may_issue()?;
     let differences = compare(&file.plan, &survey.plan);
     if !differences.is_empty() {
@@ -264,7 +293,7 @@ fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
     }
     let all = ["all".to_owned()];
     let wanted: &[String] = if args.approve.is_empty() { &all } else { &args.approve };
-    approve::without_a_screen(globals, args, &survey, wanted)
+    approve::without_a_screen(globals, args, &mut survey, wanted)
 }
 
 /// A reviewed plan that is not the present one.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// Standard output of a command. A closed pipe ends the printing, not the command.
 pub(super) struct Out {
@@ -143,13 +144,13 @@ impl Table {
     fn lines(&self) -> impl Iterator<Item = String> {
         let columns = self.rows[0].len();
         let widths: Vec<usize> = (0..columns)
-            .map(|c| self.rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0))
+            .map(|c| self.rows.iter().filter_map(|r| r.get(c)).map(|s| s.width()).max().unwrap_or(0))
             .collect();
         self.rows.iter().map(move |row| {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
                 line.push_str(cell);
-                line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
+                line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.width()) + 2));
             }
             line.truncate(line.trim_end().len());
             line
@@ -243,7 +244,9 @@ mod tests {
         let mut table = Table::new(&["A", "LONGER", "C"]);
         table.row(["x".into(), "é".into(), "last".into()]);
         table.row(["xyz".into(), "-".into(), String::new()]);
-        assert_eq!(table.lines().collect::<Vec<_>>(), ["A    LONGER  C", "x    é       last", "xyz  -"]);
+        table.row(["x".into(), "日本".into(), "last".into()]);
+        let lines = ["A    LONGER  C", "x    é       last", "xyz  -", "x    日本    last"];
+        assert_eq!(table.lines().collect::<Vec<_>>(), lines);
     }
 
     #[test]

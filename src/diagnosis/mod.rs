@@ -9,6 +9,7 @@ pub mod parse;
 mod pass;
 mod path;
 mod ping;
+mod port;
 mod programs;
 mod resolve;
 mod route;
@@ -24,6 +25,7 @@ pub use finding::{
 };
 pub use pass::{Limits, Target, diagnose};
 pub use path::turn;
+pub use port::{Port, connect};
 pub use programs::FOLDERS;
 pub use shared::{Alone, CLAIM, PathAsked, Shared, SharedError, Turn, nearest};
 pub use table::verdict;

@@ -73,6 +73,9 @@ pub struct Recipients {
     /// Failed then, tried again since with the same or a newer version: name and where; left out of the commands.
     #[serde(default)]
     pub folded: Vec<(String, Place)>,
+    /// Failed, and not issued to now: name and why (it does not answer, it is in an outage). Left out of the commands.
+    #[serde(default)]
+    pub aside: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,8 @@ use super::shell;
 use crate::alert::name::{normal, same};
 use crate::rules::glob;
 use crate::shown::Shown;
+use cut::{Arrived, Listed, is_cut, listed};
+pub use cut::{NEVER, list_of};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
@@ -33,7 +35,11 @@ pub struct Selection {
 /// Recipients of a job that are known to have it, by normal name, each with where that is written.
 pub type Delivered<'a> = &'a dyn Fn(&Job) -> BTreeMap<String, Place>;
 
+/// Why a recipient of these packages is not issued to now, if it is not.
+pub type Aside<'a> = &'a dyn Fn(&[String], &str) -> Option<String>;
+
 /// What only the caller can look up.
+#[derive(Clone, Copy)]
 pub struct World<'a> {
     /// How a rule narrows its commands.
     pub narrowing: &'a dyn Fn(&str) -> Option<Narrowing>,
@@ -47,6 +53,8 @@ pub struct World<'a> {
     pub delivered: Option<Delivered<'a>>,
     /// What else speaks against a run's job: packages that changed or vanished since.
     pub against: &'a dyn Fn(&Run) -> Vec<String>,
+    /// Who is set aside: found unreachable, or in an outage.
+    pub aside: Aside<'a>,
     /// The program that takes commands, absolute where it is known, and its arguments; none: commands are started
     /// themselves.
     pub manager: &'a [String],
@@ -106,18 +114,25 @@ pub fn plan(
     world: &World,
 ) -> Plan {
     let runs: Vec<Run> = runs.into_iter().collect();
+    let listed = listed(&runs, world);
     let names = runs.iter().flat_map(|run| run.recipients.iter().map(|recipient| recipient.name.as_str()));
     let names = names.chain(records.iter().map(|record| record.recipient.as_str()));
     let names = names.chain(successes.iter().map(|success| success.recipient.as_str()));
     let names = names.chain(records.iter().map(|record| record.server.as_str()));
+    let names = names.chain(listed.values().flat_map(|(_, names)| names.iter().map(String::as_str)));
     let computers = Computers::new(names.chain([selection.server.as_str()]), world.device);
     let recorded = records.iter().filter_map(|record| computers.number(&record.recipient)).collect();
+    let own = |success: &Success| {
+        Some((success.at?, computers.number(&success.recipient)?, success.package.clone()))
+    };
+    let arrived: Arrived = successes.iter().filter_map(own).collect();
     let attempts = Attempts::new(&runs, successes, &recorded, &computers);
     let mut planning = Planning {
         selection,
         world,
         computers: &computers,
         attempts: &attempts,
+        arrived,
         package: matcher(selection.package.as_deref()),
         recipient: matcher(selection.recipient.as_deref()),
         cause: matcher(selection.cause.as_deref()),
@@ -135,7 +150,7 @@ pub fn plan(
     let none = Vec::new();
     let mut jobs: Vec<Job> = Vec::new();
     for at in order {
-        jobs.extend(planning.job(&runs[at], of_run.get(&at).unwrap_or(&none)));
+        jobs.extend(planning.job(&runs[at], of_run.get(&at).unwrap_or(&none), listed.get(&at)));
     }
     jobs.extend(planning.recorded(&alone));
     for (at, job) in jobs.iter_mut().enumerate() {
@@ -190,6 +205,8 @@ struct Planning<'a> {
     world: &'a World<'a>,
     computers: &'a Computers,
     attempts: &'a Attempts<'a>,
+    /// What was delivered, by the run that did it.
+    arrived: Arrived,
     package: Wanted,
     recipient: Wanted,
     cause: Wanted,
@@ -268,7 +285,7 @@ impl<'a> Planning<'a> {
     }
 
     /// The job of one run, if something of it is left to do.
-    fn job(&mut self, run: &Run, records: &[(&'a Record, usize)]) -> Option<Job> {
+    fn job(&mut self, run: &Run, records: &[(&'a Record, usize)], listed: Option<&Listed>) -> Option<Job> {
         let server = run.server.as_deref().unwrap_or(&self.selection.server);
         let asked = same(server, &self.selection.server)
             && self.wants(run.job.as_deref(), &run.packages)
@@ -279,6 +296,8 @@ impl<'a> Planning<'a> {
         let mut blocked = Vec::new();
         let narrowing = (self.world.narrowing)(&run.rule);
         let mut failures = self.failures(run, narrowing.as_ref(), records, &mut blocked);
+        let never =
+            listed.map(|(_, names)| self.never_started(run, names, &mut failures)).unwrap_or_default();
         let nameless = failures.is_empty()
             && run.recipients.is_empty()
             && !matches!(run.outcome, Outcome::Ok | Outcome::Unknown)
@@ -286,7 +305,7 @@ impl<'a> Planning<'a> {
             && self.cause.is_none();
         failures.retain(|failure| self.wants_failure(failure));
         let mut recipients = Recipients {
-            all: run.recipients.iter().map(|r| r.name.clone()).collect(),
+            all: run.recipients.iter().map(|r| r.name.clone()).chain(never).collect(),
             ..Recipients::default()
         };
         let mut left: Vec<&Recipient> = Vec::new();
@@ -309,9 +328,9 @@ impl<'a> Planning<'a> {
                         "`{}` was tried with an older version later, or nobody can tell which came later: {place}",
                         Shown::new(&name)
                     ));
-                    left.push(&failure.recipient);
+                    self.keep(run, &failure.recipient, &mut left, &mut recipients);
                 }
-                Since::Nothing => left.push(&failure.recipient),
+                Since::Nothing => self.keep(run, &failure.recipient, &mut left, &mut recipients),
             }
             recipients.failed.push(failed_recipient(failure));
         }
@@ -328,7 +347,9 @@ impl<'a> Planning<'a> {
             format!("the same or a newer version was distributed to the same recipients later: {place}")
         });
         let list = match narrowing {
-            Some(Narrowing::Listfile { .. }) if !left.is_empty() => (self.world.list)(run),
+            Some(Narrowing::Listfile { .. }) if !left.is_empty() => {
+                listed.map(|(list, _)| list.clone()).or_else(|| (self.world.list)(run))
+            }
             _ => None,
         };
         let (commands, refused) = match rebuild(run, narrowing.as_ref(), &left, list.as_ref()) {
@@ -360,6 +381,20 @@ impl<'a> Planning<'a> {
         Some(job)
     }
 
+    /// A recipient that is left: to be issued to, or set aside.
+    fn keep<'r>(
+        &self,
+        run: &Run,
+        recipient: &'r Recipient,
+        left: &mut Vec<&'r Recipient>,
+        recipients: &mut Recipients,
+    ) {
+        match (self.world.aside)(&run.packages, &recipient.name) {
+            Some(why) => recipients.aside.push((recipient.name.clone(), why)),
+            None => left.push(recipient),
+        }
+    }
+
     /// Who failed in a run: as the log says it, and as records do.
     fn failures(
         &self,
@@ -368,7 +403,13 @@ impl<'a> Planning<'a> {
         records: &[(&'a Record, usize)],
         blocked: &mut Vec<String>,
     ) -> Vec<Failure<'a>> {
+        // Who shares the outcome of a run that was cut short may have a line of his own that was passed over.
+        let shares = |recipient: &Recipient| is_cut(run) && recipient.place == run.last;
+        let did = |recipient: &Recipient| {
+            shares(recipient) && self.arrived_in(run, self.computers.number(&recipient.name)) == Some(true)
+        };
         let undelivered = run.recipients.iter().filter(|recipient| recipient.outcome.is_undelivered());
+        let undelivered = undelivered.filter(|recipient| !did(recipient));
         let mut failures: Vec<Failure> = undelivered
             .map(|recipient| Failure {
                 recipient: recipient.clone(),
@@ -537,5 +578,6 @@ fn mask(job: &mut Job, run: &Run) {
     texts.chain(causes).for_each(|text| *text = scrubbed(text, &secrets));
 }
 
+mod cut;
 #[cfg(test)]
 mod tests;

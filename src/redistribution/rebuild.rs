@@ -47,6 +47,14 @@ fn unproven(why: impl Into<String>) -> Refusal {
     Refusal::Unproven(why.into())
 }
 
+/// Whom a distribution list names, in its order: the field of each line that is neither blank nor a remark.
+pub(super) fn names_in(text: &str, field: usize) -> Vec<String> {
+    let lines =
+        text.lines().filter(|line| !line.trim_start().is_empty() && !line.trim_start().starts_with('#'));
+    let name = |line: &str| line.split_ascii_whitespace().nth(field.max(1) - 1).map(str::to_owned);
+    lines.filter_map(name).collect()
+}
+
 /// The commands that reach exactly `failed`, in as many as there are groups of equal parameters.
 ///
 /// `failed` need not be among the run's recipients as the log has them: a failed distribution may name one more.

@@ -7,6 +7,7 @@ use super::command::{command, values_of, without_effect, writing_of};
 use super::model::{Outcome, Place, Recipient, Run, Writing};
 use super::moment::{self, Around};
 use super::nodeset;
+use super::planning::NEVER;
 use super::reader::{Reader, Values};
 use crate::rules::logs::model::{Does, Field};
 use jiff::SignedDuration;
@@ -218,7 +219,11 @@ impl<'r> Writer<'r> {
         let told = match () {
             () if idle.is_some() => Outcome::Skipped,
             () if unfinished => Outcome::Unfinished,
-            () => self.said.or(worst).unwrap_or(if rule.ends { Outcome::Ok } else { Outcome::Unknown }),
+            () => self.said.or(worst.map(of_the_run)).unwrap_or(if rule.ends {
+                Outcome::Ok
+            } else {
+                Outcome::Unknown
+            }),
         };
         self.run.outcome = told;
         if let Some(option) = idle {
@@ -236,17 +241,31 @@ impl<'r> Writer<'r> {
             named.extend(rule.recipient.clone());
         }
         // Whom the command names and no line speaks of shares the run's outcome, unless lines speak of others alone.
-        let alone = self.run.recipients.is_empty() || matches!(told, Outcome::Unfinished | Outcome::Skipped);
+        let begun = !self.run.recipients.is_empty();
+        let alone = !begun || matches!(told, Outcome::Unfinished | Outcome::Skipped | Outcome::Cancelled);
         let place = self.run.last.clone();
         for name in named {
             let before = self.run.recipients.len();
             let at = self.recipient(name, &place);
             if at == before {
                 self.run.recipients[at].outcome = if alone { told } else { Outcome::Ok };
-                self.run.recipients[at].cause = self.run.why.clone().filter(|_| alone && told != Outcome::Ok);
+                let why = match told {
+                    Outcome::Unfinished | Outcome::Cancelled if begun => Some(NEVER.to_owned()),
+                    _ => self.run.why.clone(),
+                };
+                self.run.recipients[at].cause = why.filter(|_| alone && told != Outcome::Ok);
             }
         }
         self.run
+    }
+}
+
+/// What the worst that a recipient met says of the run, where the run's own lines say nothing: one
+/// recipient's cancellation is not the run's.
+fn of_the_run(worst: Outcome) -> Outcome {
+    match worst {
+        Outcome::Cancelled => Outcome::Failed,
+        other => other,
     }
 }
 

@@ -50,6 +50,7 @@ pub const KEYS: &[&Keys] = &[
     &redistribution::TOP,
     &redistribution::SERVER,
     &redistribution::MANAGER,
+    &redistribution::REACHABILITY,
     &samples::TOP,
     &samples::SAMPLE,
     &samples::EXPECT,

@@ -29,9 +29,11 @@ pub(super) static SERVER: Keys = Keys {
         "environment",
         "service_center",
         "remote_program",
+        "reachability",
     ],
 };
 pub(super) static MANAGER: Keys = Keys { file: FILE, of: "servers.*.manager", keys: &["submit"] };
+pub(super) static REACHABILITY: Keys = Keys { file: FILE, of: "servers.*.reachability", keys: &["port"] };
 
 /// The entry that serves every server.
 const DEFAULT: &str = "default";
@@ -45,6 +47,26 @@ pub enum Manager {
     Exec,
     /// This program and its arguments, the rebuilt command appended.
     Submit(Vec<String>),
+}
+
+/// How recipients are looked after before anything is issued to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reachability {
+    Off,
+    Ping,
+    /// This TCP port has to be open.
+    Port(u16),
+}
+
+impl Reachability {
+    /// As the operator is told of it.
+    pub fn words(self) -> String {
+        match self {
+            Reachability::Off => "off".to_owned(),
+            Reachability::Ping => "ping".to_owned(),
+            Reachability::Port(port) => format!("port {port}"),
+        }
+    }
 }
 
 /// What is configured for one server, or for all others.
@@ -68,6 +90,7 @@ pub struct ServerRule {
     pub service_center: Option<String>,
     /// This program on other machines.
     pub remote_program: Option<String>,
+    pub reachability: Reachability,
     pub origin: Origin,
 }
 
@@ -147,7 +170,9 @@ fn server(c: &mut Checker<'_>, node: &Node, at: Mark) -> Option<ServerRule> {
     let environment = c.need(&f, "environment").and_then(|node| environment(c, node));
     let service_center = word(c, &f, "service_center");
     let remote_program = word(c, &f, "remote_program");
+    let reachability = c.need(&f, "reachability").and_then(|node| reachability(c, node));
     Some(ServerRule {
+        reachability: reachability?,
         manager: manager?,
         allow: allow?,
         directory: directory?,
@@ -182,6 +207,16 @@ fn word(c: &mut Checker<'_>, f: &Fields<'_>, key: &'static str) -> Option<Option
         }
         _ => Some(text),
     }
+}
+
+fn reachability(c: &mut Checker<'_>, node: &Node) -> Option<Reachability> {
+    if node.text().is_some() {
+        let word = c.word(node, "reachability", &["off", "ping"])?;
+        return Some(if word == "ping" { Reachability::Ping } else { Reachability::Off });
+    }
+    let f = c.fields(node, &REACHABILITY, "`reachability`")?;
+    let port = c.need(&f, "port").and_then(|node| c.whole(node, "port", 1..=65_535))?;
+    u16::try_from(port).ok().map(Reachability::Port)
 }
 
 fn programs(c: &mut Checker<'_>, node: &Node) -> Option<Vec<String>> {
@@ -259,15 +294,17 @@ mod tests {
 
     #[test]
     fn a_server_changes_single_keys_of_the_default() {
-        let text = "servers:\n  default: {allow: [clush], user: dm}\n  is39:\n    manager: {submit: [/opt/dm, --]}\n    parallel: 9\n";
+        let text = "servers:\n  default: {allow: [clush], user: dm}\n  is39:\n    manager: {submit: [/opt/dm, --]}\n    parallel: 9\n    reachability: {port: 22}\n";
         let rules = compile(own(text)).expect("no mistakes");
         let rule = rules.server(|name| name == "is39");
         assert_eq!(rule.manager, Manager::Submit(vec!["/opt/dm".into(), "--".into()]));
         assert_eq!((rule.parallel, rule.user.as_deref()), (9, Some("dm")));
         assert_eq!(rule.allow, ["clush"]);
+        assert_eq!(rule.reachability, Reachability::Port(22));
         assert_eq!(rule.origin.to_string(), "redistribution.yaml:3");
         let other = rules.server(|name| name == "is40");
         assert_eq!((&other.manager, other.parallel), (&Manager::Exec, 4));
+        assert_eq!(other.reachability, Reachability::Off);
     }
 
     #[test]
@@ -290,6 +327,9 @@ mod tests {
             "environment: [PATH]",
             "logs: [dm.log]",
             "parallel: 0",
+            "reachability: pong",
+            "reachability: {port: 0}",
+            "reachability: {}",
             "time_limit: 0s",
             "user: ''",
             "service_center: -oProxyCommand=x",

@@ -29,6 +29,7 @@ const PLACES: usize = 110;
 enum Later {
     Failed(usize, usize),
     Recovered(usize, usize),
+    Aside(usize, usize),
 }
 
 /// What the last frames needed, kept.
@@ -101,6 +102,10 @@ fn later(entries: &[Entry], later: Later, columns: usize, theme: Theme) -> Line<
         Later::Recovered(j, r) => {
             let (name, place) = &entries[j].job.recipients.recovered[r];
             (name, "ok", format!("succeeded since ({place})"))
+        }
+        Later::Aside(j, r) => {
+            let (name, why) = &entries[j].job.recipients.aside[r];
+            (name, "set aside", why.clone())
         }
     };
     let names = (columns / 3).clamp(8, 40);
@@ -189,6 +194,11 @@ impl Pen {
         }
         if let Some(why) = &job.refused {
             self.warning("refused", why);
+        }
+        if !job.recipients.aside.is_empty() {
+            let to = count(job.recipients.aside.len(), "recipient", "recipients");
+            let (name, why) = &job.recipients.aside[0];
+            self.warning("set aside", &format!("{to}, left out and still failed: {name}: {why}"));
         }
         for why in &job.blocked {
             self.warning("blocked", why);
@@ -299,6 +309,7 @@ impl Pen {
             "recipients: {these}{of} undelivered, {since} succeeded since, {all} in the run"
         ));
         self.later.extend((0..since).map(|r| Later::Recovered(j, r)));
+        self.later.extend((0..recipients.aside.len()).map(|r| Later::Aside(j, r)));
     }
 
     /// An element, whole, and where it was read: behind it, or below where there is no room.

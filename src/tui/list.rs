@@ -4,7 +4,7 @@
 
 use super::model::{Entry, Model};
 use super::rows::{Group, Row};
-use super::text::{clean, count, pad, right, width};
+use super::text::{clean, count, fit, pad, right, width};
 use super::theme::Theme;
 use crate::redistribution::plan::Rebuilt;
 use ratatui::style::Style;
@@ -38,7 +38,8 @@ pub(super) fn line(model: &Model, row: Row, columns: usize, chosen: bool) -> Lin
 fn group(group: &Group, room: usize, theme: Theme) -> String {
     let fold = if group.closed { theme.closed() } else { theme.opened() };
     let cause = if group.cause.is_empty() { "no cause recorded" } else { &group.cause };
-    let jobs = count(group.jobs.len(), "job", "jobs");
+    let jobs = count(group.jobs.len() - group.folded, "job", "jobs");
+    let jobs = if group.folded > 0 { format!("{jobs}, {} folded", group.folded) } else { jobs };
     let recipients = count(group.recipients, "recipient", "recipients");
     let marked = if group.marked > 0 { format!(", {} marked", group.marked) } else { String::new() };
     let full = format!("  {jobs}, {recipients}: {}{marked}", group.outcomes());
@@ -93,8 +94,7 @@ fn command(model: &Model, j: usize, c: usize, room: usize) -> (String, Style) {
         (false, Err(_)) => " - ",
     };
     let left = columns(entry, &shown.built.id, mark, entry.word(c), shown.built.recipients.len());
-    let several = entry.commands.len() > 1;
-    (row(left, entry, several.then_some(&shown.built), room, model.theme), style(entry, c, model.theme))
+    (row(left, entry, Some(&shown.built), room, model.theme), style(entry, c, model.theme))
 }
 
 /// The columns every row has: mark, id, word, recipients of all those of the run.
@@ -111,8 +111,8 @@ fn columns(entry: &Entry, id: &str, mark: &'static str, word: &'static str, reci
     Left { mark, id: id.to_owned(), word, recipients }
 }
 
-/// What a row says beyond that: of one command among several its recipients, else packages and, where there is
-/// room, tool, job number and start. Narrow screens leave out from the right.
+/// What a row says beyond that: of a command its recipients, of the only one of a job its packages before, and, where
+/// there is room, tool, job number and start. Narrow screens leave out from the right.
 fn row(left: Left, entry: &Entry, one: Option<&Rebuilt>, room: usize, theme: Theme) -> String {
     let id_width = if room >= 60 { 10 } else { 7 };
     let count_width = if room >= 60 { 9 } else { 6 };
@@ -127,15 +127,26 @@ fn row(left: Left, entry: &Entry, one: Option<&Rebuilt>, room: usize, theme: The
     let job = &entry.job;
     let packages =
         if job.packages.is_empty() { "no package recorded".to_owned() } else { job.packages.join(" ") };
-    let words = one.map_or(packages, |built| {
+    let wide = space >= 4 && room >= WIDE;
+    let space = if wide { space - 34 } else { space };
+    let to = |built: &Rebuilt| {
         format!("to {}", built.recipients.iter().take(space).cloned().collect::<Vec<_>>().join(" "))
-    });
-    if space >= 4 && room >= WIDE {
+    };
+    let words = match one {
+        Some(built) if entry.commands.len() == 1 && space >= 20 => {
+            // Of long names of packages there stays room for a recipient.
+            let most = space.saturating_sub(to(built).chars().count().min(20) + 1).max(space / 3);
+            format!("{} {}", fit(&packages, most, theme), to(built))
+        }
+        Some(built) => to(built),
+        None => packages,
+    };
+    if wide {
         let start = job.run.as_ref().and_then(|run| run.start);
         let start = start.map_or(String::new(), |at| at.strftime("%m-%d %H:%M").to_string());
         let number = job.job.as_deref().unwrap_or("");
         let tool = if number.is_empty() { job.tool.clone() } else { format!("{} {number}", job.tool) };
-        out.push_str(&format!("  {}", pad(&words, space - 34, theme)));
+        out.push_str(&format!("  {}", pad(&words, space, theme)));
         out.push_str(&format!(" {} {start:<11}", pad(&tool, 21, theme)));
     } else if space >= 4 {
         out.push_str(&format!("  {}", pad(&words, space, theme)));
@@ -148,7 +159,7 @@ fn style(entry: &Entry, command: usize, theme: Theme) -> Style {
         return theme.struck();
     }
     match entry.word(command) {
-        "ambiguous" | "blocked" | "refused" | "failed" | "unknown" => theme.warning(),
+        "ambiguous" | "blocked" | "refused" | "aside" | "failed" | "unknown" => theme.warning(),
         "rejected" | "approved" | "confirmed" => theme.quiet(),
         _ => theme.plain(),
     }

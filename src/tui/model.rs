@@ -60,7 +60,9 @@ pub(super) enum Alone {
 impl Entry {
     /// `Ok`: may be approved in bulk.
     pub fn bulk(&self, command: usize) -> Result<(), Alone> {
-        let Some(shown) = self.commands.get(command) else { return Err(Alone::Never("has no command")) };
+        let Some(shown) = self.commands.get(command) else {
+            return Err(Alone::Never("has no command"));
+        };
         if self.job.folded.is_some() {
             return Err(Alone::Never("is folded: a newer version went to the same recipients"));
         }
@@ -86,7 +88,9 @@ impl Entry {
         if self.job.folded.is_some() {
             return "folded";
         }
-        let Some(shown) = self.commands.get(command) else { return "refused" };
+        let Some(shown) = self.commands.get(command) else {
+            return if self.job.refused.is_some() { "refused" } else { "aside" };
+        };
         match shown.state {
             State::Open if shown.built.grade == Grade::Ambiguous => Grade::Ambiguous.word(),
             State::Open if !self.job.blocked.is_empty() => "blocked",

@@ -171,6 +171,32 @@ fn failures<'a>(
     })
 }
 
+/// The same, each whole: a refusal says which line to add.
+fn whole_failures(
+    failed: &[Failure],
+    unknown: &[Failure],
+    columns: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let all = failed.iter().map(|one| ("failed", one)).chain(unknown.iter().map(|one| ("unknown", one)));
+    let mut lines = Vec::new();
+    for (word, one) in all {
+        let to = count(one.recipients, "recipient", "recipients");
+        let said = format!("{} {word} {to}: {}", one.id, one.line);
+        for (n, part) in said.lines().enumerate() {
+            let inner = part.trim_start_matches(' ');
+            // A line of YAML keeps its indentation: that is what is to be added.
+            let margin = if n == 0 { 2 } else { 4 + part.len() - inner.len() };
+            let room = columns.saturating_sub(margin).max(columns.min(10));
+            for part in wrap(inner, room, theme) {
+                let line = format!("{}{part}", " ".repeat(margin.min(columns - room)));
+                lines.push(Line::from(Span::styled(line, theme.warning())));
+            }
+        }
+    }
+    lines
+}
+
 fn bar(progress: &Progress, columns: usize, theme: Theme) -> Line<'static> {
     let done = progress.done().min(progress.total);
     let said = format!(" {done} of {}", count(progress.total, "command", "commands"));
@@ -268,8 +294,8 @@ impl EndingScreen {
                 say(words, theme.plain());
             }
         }
-        let lost = failures(&ending.failed, &ending.unknown, columns, theme);
-        if lost.len() > 0 {
+        let lost = whole_failures(&ending.failed, &ending.unknown, columns, theme);
+        if !lost.is_empty() {
             lines.push(Line::default());
             lines.push(Line::styled(fit("Failed or unknown", columns, theme), theme.heading()));
         }

@@ -70,7 +70,7 @@ impl Group {
     }
 }
 
-/// Counts over everything.
+/// Counts over everything that is not folded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Totals {
     pub jobs: usize,
@@ -83,7 +83,8 @@ pub(super) struct Totals {
 impl Totals {
     pub fn of(groups: &mut [Group], entries: &[Entry]) -> Self {
         use super::message::State;
-        let mut totals = Totals { jobs: entries.len(), ..Totals::default() };
+        let jobs = entries.iter().filter(|entry| entry.job.folded.is_none()).count();
+        let mut totals = Totals { jobs, ..Totals::default() };
         for group in groups {
             let shown = || group.jobs.iter().flat_map(|j| &entries[*j].commands);
             let count = |want: fn(&Shown) -> bool| shown().filter(|shown| want(shown)).count();

@@ -191,6 +191,21 @@ impl Terminal {
         out
     }
 
+    /// Gives the terminal back for good, at once: whoever issues has still to wait.
+    pub fn leave(&mut self) {
+        restore();
+        self.gone = true;
+    }
+
+    /// Whether a signal came since that asks to end. A terminal that goes sends its own: that is none.
+    pub fn is_asked_to_end(&self) -> bool {
+        let mut asked = false;
+        while let Some(signal) = self.signals.take() {
+            asked |= matches!(signal, SIGTERM | SIGINT);
+        }
+        asked
+    }
+
     fn hung_up(&mut self) -> Vec<Message> {
         self.gone = true;
         vec![Message::HungUp]

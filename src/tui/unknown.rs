@@ -60,12 +60,8 @@ impl UnknownScreen {
             let mark = if n == self.chosen { ">" } else { " " };
             let state = if *again { "reissued" } else { "unknown" };
             let since = command.since.map_or("time not known".to_owned(), moment);
-            let by = command.operator.as_deref().unwrap_or("not recorded");
             let to = count(command.recipients.len(), "recipient", "recipients");
-            let said = format!(
-                "{mark} {} {state:<8}  {to} on {}, since {since}, approved by {by}",
-                command.id, command.server
-            );
+            let said = format!("{mark} {} {state:<8}  {to} on {}, since {since}", command.id, command.server);
             let style = if n == self.chosen { theme.chosen() } else { theme.plain() };
             lines.push(Line::styled(fit(&said, columns, theme), style));
         }
@@ -80,6 +76,10 @@ impl UnknownScreen {
                 whole.extend(parts.iter().enumerate().map(|(p, part)| Line::from(head(p) + part)));
             }
             let names = format!("recipients: {}", command.recipients.join(", "));
+            let by = command.operator.as_deref().unwrap_or("not recorded");
+            let since = command.since.map_or("time not known".to_owned(), moment);
+            let approved = format!("approved by {by}, {since}, on {}", command.server);
+            whole.extend(wrap(&approved, columns, theme).into_iter().map(Line::from));
             whole.extend(wrap(&names, columns, theme).into_iter().map(Line::from));
         }
         let room = rows.saturating_sub(lines.len());

@@ -5,12 +5,13 @@
 use super::super::show::{self, Out};
 use super::super::world::environment;
 use super::super::{Exit, Failure, Globals};
-use super::Args;
+use super::aside::{self, Aside};
 use super::evidence::Logs;
 use super::far::Far;
 use super::record::{person, tell_center};
 use super::surveyed::{Survey, is_open, journal};
 use super::wire::Words;
+use super::{Args, network};
 use crate::redistribution::issue::{Approved, Verdict};
 use crate::redistribution::plan::{Grade, Job, Rebuilt};
 use crate::redistribution::run_command::Stop;
@@ -135,21 +136,78 @@ fn named_again<'s>(
     Ok(())
 }
 
+/// The chosen commands without those who are set aside: each narrowed to the others of its own recipients, or left.
+/// Then why commands are left, and who is set aside.
+#[expect(clippy::type_complexity, reason = "commands by value, as they will be issued")]
+fn narrowed(
+    globals: &Globals,
+    survey: &Survey,
+    chosen: Vec<Chosen<'_>>,
+    found: &Aside,
+) -> Result<(Vec<(Job, Rebuilt)>, Vec<Left>, Vec<(String, String)>), Failure> {
+    let whole = |(job, command): Chosen<'_>| (job.clone(), command.clone());
+    if found.is_empty() {
+        return Ok((chosen.into_iter().map(whole).collect(), Vec::new(), Vec::new()));
+    }
+    let plan = survey.without(globals, found)?;
+    let (mut kept, mut left, mut aside) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (job, command) in chosen {
+        let out: Vec<(String, String)> = command
+            .recipients
+            .iter()
+            .filter_map(|name| Some((name.clone(), found.why(&job.packages, name)?)))
+            .collect();
+        if out.is_empty() {
+            kept.push((job.clone(), command.clone()));
+            continue;
+        }
+        aside.extend(out.iter().cloned());
+        let same = plan.jobs.iter().find(|other| other.id == job.id);
+        let rest = same.into_iter().flat_map(|job| &job.commands);
+        // Nobody whom the command did not reach, and nobody who is set aside.
+        let may =
+            |name: &String| command.recipients.contains(name) && !out.iter().any(|(own, _)| own == name);
+        let mut rest = rest.filter(|own| own.recipients.iter().all(may));
+        match (rest.next(), rest.next()) {
+            (Some(one), None) if one.recipients.len() + out.len() == command.recipients.len() => {
+                kept.push((job.clone(), Rebuilt { id: command.id.clone(), ..one.clone() }));
+            }
+            (None, None) if out.len() == command.recipients.len() => {
+                left.push(Left {
+                    id: command.id.clone(),
+                    why: "all its recipients are set aside".to_owned(),
+                });
+            }
+            _ => {
+                let why = "it could not be narrowed to the recipients that are not set aside".to_owned();
+                left.push(Left { id: command.id.clone(), why });
+            }
+        }
+    }
+    Ok((kept, left, aside.into_iter().collect()))
+}
+
 /// `--approve` and `--apply`.
 pub(super) fn without_a_screen(
     globals: &Globals,
     args: &Args,
-    survey: &Survey,
+    survey: &mut Survey,
     wanted: &[String],
 ) -> Result<Exit, Failure> {
     let pace = Pace::of(args)?;
     let (mut chosen, mut left) = chosen(survey, wanted)?;
     named_again(survey, &args.again, &mut chosen)?;
+    let found = aside::look(globals, survey, network(args, survey), chosen.iter().copied())?;
+    let (chosen, set_aside, aside) = narrowed(globals, survey, chosen, &found)?;
+    left.extend(set_aside);
     let approved: Vec<Approved> =
         chosen.iter().map(|(job, command)| Approved::of(job, command, Vec::new())).collect();
+    found.notes.iter().for_each(|note| show::tell(format_args!("autoticket: {note}")));
     if args.dry_run {
-        return would(globals, &chosen, &left);
+        return would(globals, &chosen, &left, &aside);
     }
+    survey.aside = aside;
+    let survey = &*survey;
     if survey.is_done() && args.again.is_empty() {
         return super::listed::nothing(globals, survey);
     }
@@ -278,8 +336,14 @@ pub(super) fn serviced(
     let left = survey.open_jobs().any(|job| {
         job.commands.is_empty() || job.commands.iter().any(|command| !summary.confirmed.contains(&command.id))
     });
-    if !left && survey.is_whole() && survey.unknown.is_empty() && survey.waiting.is_empty() {
+    if left || !survey.aside.is_empty() || !survey.unknown.is_empty() || !survey.waiting.is_empty() {
+        return Ok(());
+    }
+    if survey.is_whole() {
         journal.keep_servicing(&survey.server, survey.until, &person(), globals.now()?)?;
+    } else if !globals.json {
+        let why = survey.why_not_whole();
+        show::tell(format_args!("autoticket: this servicing of {} is not remembered: {why}", survey.server));
     }
     Ok(())
 }
@@ -322,21 +386,34 @@ pub(super) fn again(survey: &Survey, named: &[String]) -> Result<BTreeSet<String
     Ok(keys)
 }
 
-fn would(globals: &Globals, chosen: &[Chosen<'_>], left: &[Left]) -> Result<Exit, Failure> {
+fn would(
+    globals: &Globals,
+    chosen: &[(Job, Rebuilt)],
+    left: &[Left],
+    aside: &[(String, String)],
+) -> Result<Exit, Failure> {
     let mut out = Out::new();
     if globals.json {
-        let commands: Vec<&Rebuilt> = chosen.iter().map(|(_, command)| *command).collect();
+        let commands: Vec<&Rebuilt> = chosen.iter().map(|(_, command)| command).collect();
         out.json(
             "autoticket.redistribute-issued/1",
-            serde_json::json!({ "dry_run": true, "would_issue": commands, "not_approved": left }),
+            serde_json::json!({ "dry_run": true, "would_issue": commands, "not_approved": left, "aside": aside }),
         );
     } else {
         for (_, command) in chosen {
             out.line(format!("would issue {}: {}", command.id, show::one(&shell::shown(&command.argv))));
         }
         not_approved(&mut out, left);
+        set_aside(&mut out, aside);
     }
     Ok(Exit::Done)
+}
+
+/// Who was not issued to: they stay failed.
+fn set_aside(out: &mut Out, aside: &[(String, String)]) {
+    for (name, why) in aside {
+        out.line(format!("set aside, stays failed: {}: {}", show::one(name), show::one(why)));
+    }
 }
 
 fn not_approved(out: &mut Out, left: &[Left]) {
@@ -379,7 +456,8 @@ pub(super) fn said(
         && summary.refused.is_empty()
         && summary.left.is_empty()
         && summary.waiting.is_empty()
-        && left.is_empty();
+        && left.is_empty()
+        && survey.aside.is_empty();
     if globals.json {
         let stopped = match summary.stopped {
             None => serde_json::Value::Null,
@@ -392,7 +470,7 @@ pub(super) fn said(
             "autoticket.redistribute-issued/1",
             serde_json::json!({ "dry_run": false, "confirmed": summary.confirmed, "failed": summary.failed,
                 "waiting": summary.waiting, "refused": summary.refused, "left": summary.left, "stopped": stopped,
-                "not_approved": left, "unknown": survey.unknown }),
+                "not_approved": left, "unknown": survey.unknown, "aside": survey.aside }),
         );
         return Ok(if whole { Exit::Done } else { Exit::Findings });
     }
@@ -403,6 +481,7 @@ pub(super) fn said(
         out.line(format!("not issued: {id}: {}", crate::shown::Shown::lines(why)));
     }
     not_approved(&mut out, left);
+    set_aside(&mut out, &survey.aside);
     if let Some(Stopped::Errors { failed, begun }) = summary.stopped {
         out.line(format!("stopped: {failed} of {begun} commands failed"));
     }

@@ -3,10 +3,12 @@
 //! In: what a survey gathered, here or on another machine. Out: the same as plain data, and what it comes to. It reads
 //! nothing.
 
-use super::super::{Exit, Failure};
+use super::super::{Exit, Failure, Globals};
 use super::Ask;
+use super::aside::Aside;
 use super::far::Far;
-use super::surveyed::{issued_environment, with_world};
+use super::planned::{Sources, planned};
+use super::surveyed::{issued_environment, journal, with_world};
 use super::wire::Head;
 use crate::redistribution::engine::Coverage;
 use crate::redistribution::files::Report;
@@ -15,9 +17,11 @@ use crate::redistribution::plan::{Job, Plan, Rebuilt};
 use crate::redistribution::planning;
 use crate::rules::logs::LogRules;
 use crate::rules::redistribution::ServerRule;
+use crate::store::Access;
 use crate::store::journal::JournalRow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What was found.
 #[derive(Debug)]
@@ -43,6 +47,10 @@ pub(super) struct Survey {
     pub(super) center: Option<Far>,
     /// The machine that made the plan and will issue it, where that is not this one.
     pub(super) on: Option<Far>,
+    /// What the plan was made of, where it was made here.
+    pub(super) sources: Option<Sources>,
+    /// Who was set aside, and why; the plan has them in no command.
+    pub(super) aside: Vec<(String, String)>,
 }
 
 /// What was read, in numbers.
@@ -62,7 +70,7 @@ pub(super) struct Covered {
 }
 
 impl Read {
-    pub(super) fn of(gathered: Gathered) -> Read {
+    pub(super) fn of(gathered: &Gathered) -> Read {
         let covered = |(rule, coverage): (&str, &Coverage)| Covered {
             rule: rule.to_owned(),
             lines: coverage.lines,
@@ -70,13 +78,46 @@ impl Read {
         };
         Read {
             coverage: gathered.coverage().map(covered).collect(),
-            formats: gathered.formats,
-            report: gathered.report,
+            formats: gathered.formats.clone(),
+            report: gathered.report.clone(),
         }
     }
 }
 
 impl Survey {
+    /// The plan without those who are set aside; of one that was made elsewhere, as it is.
+    pub(super) fn without(&self, globals: &Globals, aside: &Aside) -> Result<Plan, Failure> {
+        let Some(sources) = &self.sources else { return Ok(self.plan.clone()) };
+        let store = globals.store(Access::Read).ok();
+        let journal = if self.damage.is_none() { journal(globals)? } else { None };
+        let (journal, store) = (journal.as_ref(), store.as_ref());
+        let mut plan = planned(sources, &self.logs, &self.rule, journal, store, aside)?;
+        plan.notes.clone_from(&self.plan.notes);
+        plan.notes.extend(aside.notes.iter().cloned());
+        Ok(plan)
+    }
+
+    /// Sets recipients aside in the plan itself.
+    pub(super) fn set_aside(&mut self, globals: &Globals, aside: &Aside) -> Result<(), Failure> {
+        if aside.is_empty() {
+            self.plan.notes.extend(aside.notes.iter().cloned());
+            return Ok(());
+        }
+        self.plan = self.without(globals, aside)?;
+        let all = self.plan.jobs.iter().flat_map(|job| &job.recipients.aside);
+        self.aside = all.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(())
+    }
+
+    /// Why not all of the server was looked at, in words.
+    pub(super) fn why_not_whole(&self) -> &'static str {
+        if self.is_sound() {
+            "only a part of it was looked at, its logs were named by hand, or no service center was asked"
+        } else {
+            "not everything could be read"
+        }
+    }
+
     /// Jobs in which somebody is left that nothing newer went to.
     pub(super) fn open_jobs(&self) -> impl Iterator<Item = &Job> {
         self.plan.jobs.iter().filter(|job| is_open(job))
@@ -140,6 +181,8 @@ impl Survey {
             damage,
             center,
             on,
+            sources: None,
+            aside: Vec::new(),
         }
     }
 
@@ -152,5 +195,5 @@ impl Survey {
 }
 
 pub(super) fn is_open(job: &Job) -> bool {
-    job.folded.is_none() && !job.recipients.failed.is_empty()
+    job.folded.is_none() && (!job.recipients.failed.is_empty() || job.refused.is_some())
 }

@@ -79,9 +79,12 @@ fn text(out: &mut Out, survey: &Survey) {
     for row in &survey.unknown {
         out.line(format!("unknown: {}", unknown(row)));
     }
+    for row in &survey.waiting {
+        out.line(format!("waiting: {}", waiting(row)));
+    }
     let mut by_cause: BTreeMap<&str, Vec<&Job>> = BTreeMap::new();
     for job in &survey.plan.jobs {
-        if !job.recipients.failed.is_empty() || job.folded.is_some() {
+        if is_open(job) || job.folded.is_some() {
             by_cause.entry(&job.cause).or_default().push(job);
         }
     }
@@ -108,6 +111,9 @@ fn text(out: &mut Out, survey: &Survey) {
     }
     out.line("");
     out.line(format!("{}, {} left", show::count(open, "job"), show::count(recipients, "recipient")));
+    for (name, why) in &survey.aside {
+        out.line(format!("set aside: {}: {}", show::one(name), show::one(why)));
+    }
     notes(out, survey);
 }
 
@@ -120,9 +126,12 @@ fn rows(table: &mut Table, job: &Job) {
         .map(|recipient| format!("{} ({})", show::one(&recipient.name), recipient.outcome.word()))
         .collect();
     if let Some(newer) = &job.folded {
-        table.row([job.id.clone(), packages, names.join(", "), "folded".into(), show::one(newer)]);
+        table.row([job.id.clone(), packages, some(&names), "folded".into(), show::one(newer)]);
     } else if let Some(why) = &job.refused {
-        table.row([job.id.clone(), packages, names.join(", "), "refused".into(), show::one(why)]);
+        table.row([job.id.clone(), packages, some(&names), "refused".into(), show::one(why)]);
+    } else if job.commands.is_empty() {
+        let out = job.recipients.aside.first().map(|(_, why)| show::one(why)).unwrap_or_default();
+        table.row([job.id.clone(), packages, some(&names), "aside".into(), out]);
     } else {
         for command in &job.commands {
             let grade = if command.grade == Grade::Ambiguous || job.blocked.is_empty() {
@@ -134,10 +143,33 @@ fn rows(table: &mut Table, job: &Job) {
             let line = show::one(&shell::shown(&command.argv));
             let line =
                 if doubts.is_empty() { line } else { format!("{line}  [{}]", show::one(&doubts.join("; "))) };
-            let names = command.recipients.iter().map(|name| show::one(name)).collect::<Vec<_>>().join(", ");
-            table.row([command.id.clone(), packages.clone(), names, grade, line]);
+            let names: Vec<String> = command.recipients.iter().map(|name| show::one(name)).collect();
+            table.row([command.id.clone(), packages.clone(), some(&names), grade, line]);
         }
     }
+}
+
+/// The first of many names: `--json` has all of them.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let first = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => "-".to_owned(),
+        0..=MOST => first,
+        more => format!("{first} and {} more", more - MOST),
+    }
+}
+
+/// A command that its manager has, in words.
+fn waiting(row: &JournalRow) -> String {
+    let names: Vec<String> = row.recipients.iter().map(|(name, _)| name.clone()).collect();
+    format!(
+        "{} for {} was issued by {} at {}, and the log does not say yet what became of it",
+        show::one(&row.id),
+        show::one(&some(&names)),
+        show::one(&row.who),
+        show::time(row.at)
+    )
 }
 
 /// A command of an earlier session, in words.

@@ -5,11 +5,11 @@
 use super::super::world::environment;
 use super::super::{Exit, Failure, Globals, show};
 use super::Args;
-use super::approve::{Done, Pace, consented, issue_them, open_journal, said, serviced};
+use super::approve::{Done, Left, Pace, consented, issue_them, open_journal, said, serviced};
 use super::surveyed::Survey;
 use crate::redistribution::issue::{Approved, LIST, Verdict};
 use crate::redistribution::model::Token;
-use crate::redistribution::plan::Rebuilt;
+use crate::redistribution::plan::{Job, Rebuilt};
 use crate::redistribution::run_command::Stop;
 use crate::service::redistribute::{Event, Progress};
 use crate::store::journal::JournalRow;
@@ -17,9 +17,11 @@ use crate::tui::terminal::{Terminal, TerminalError};
 use crate::tui::{self, Ending, Message, Model, Running, State, Theme, UnknownCommand};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+/// Said once the terminal is given back while commands run.
+const ENDING: &str = "what runs is seen to its end, the rest stays approved; once more ends what runs";
 /// How long the screen waits for a key before it looks for news.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -102,11 +104,30 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
             if !all.summary.confirmed.is_empty() && survey.on.is_none() {
                 serviced(globals, &open_journal(globals)?, &survey, &all.summary)?;
             }
-            said(globals, &survey, &all.summary, &[])
+            let left = open_commands(&survey, &all.summary.confirmed);
+            if left > 0 {
+                let many = show::count(left as u64, "command");
+                show::tell(format_args!("{many} of the plan left: redistribute shows what failed again"));
+            }
+            let exit = said(globals, &survey, &all.summary, &[])?;
+            Ok(if left > 0 { Exit::Findings } else { exit })
         }
         // Nobody is there to be told.
         _ => Ok(Exit::Findings),
     }
+}
+
+/// What of the plan is not confirmed: commands, and jobs and earlier commands that have none.
+fn open_commands(survey: &Survey, confirmed: &[String]) -> usize {
+    let of_job = |job: &Job| match job.commands.len() {
+        0 => 1,
+        _ => job.commands.iter().filter(|command| !confirmed.contains(&command.id)).count(),
+    };
+    let earlier = survey.unknown.iter().filter(|row| {
+        let again = survey.plan.jobs.iter().flat_map(|job| &job.commands).find(|own| own.hash == row.hash);
+        again.is_none_or(|own| !confirmed.contains(&own.id))
+    });
+    survey.open_jobs().map(of_job).sum::<usize>() + earlier.count()
 }
 
 fn theme() -> Theme {
@@ -226,8 +247,9 @@ fn issue(
         }
     };
     if may.is_empty() {
-        let why = refused.first().map(|left| left.words()).unwrap_or_default();
-        model.say(&why);
+        // Whole, however long: a refusal says what to do.
+        let next = refused.iter().map(Left::words).collect();
+        model.ended(Ending { next, ..Ending::default() });
         return Ok(None);
     }
     let names: HashMap<String, Vec<String>> = may
@@ -256,14 +278,17 @@ fn issue(
             });
             let _ = to.send(News::Done(Box::new(done)));
         });
-        let mut shown = Shown::new(names);
+        let mut shown = Shown::new(names, survey.aside.len());
         while result.is_none() {
             if ended.is_some() {
                 // Nobody watches: wait for the end, which also comes where the thread is gone.
-                match from.recv() {
+                match from.recv_timeout(PATIENCE) {
                     Ok(News::Done(done)) => result = Some(done),
-                    Ok(News::Event(_)) => {}
-                    Err(_) => break,
+                    Ok(News::Event(_)) | Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                if terminal.is_asked_to_end() {
+                    stop.kill();
                 }
                 continue;
             }
@@ -282,6 +307,8 @@ fn issue(
                     // Nobody watches any more: what runs is seen to its end, nothing more is started.
                     Message::HungUp | Message::Terminated(_) | Message::Quit => {
                         stop.finish();
+                        terminal.leave();
+                        show::tell(ENDING);
                         ended = Some(message);
                     }
                     _ => {}
@@ -320,12 +347,14 @@ struct Shown {
     confirmed: usize,
     not_started: usize,
     notes: Vec<String>,
+    /// Recipients that were set aside before.
+    aside: usize,
 }
 
 impl Shown {
     #[expect(clippy::disallowed_methods, reason = "the screen shows how long it takes")]
-    fn new(names: HashMap<String, Vec<String>>) -> Self {
-        let progress = tui::Progress { total: names.len(), ..tui::Progress::default() };
+    fn new(names: HashMap<String, Vec<String>>, aside: usize) -> Self {
+        let progress = tui::Progress { total: names.len(), aside, ..tui::Progress::default() };
         let begun = Instant::now();
         Self {
             progress,
@@ -335,6 +364,7 @@ impl Shown {
             confirmed: 0,
             not_started: 0,
             notes: Vec::new(),
+            aside,
         }
     }
 
@@ -423,7 +453,7 @@ impl Shown {
             failed: self.progress.failed.clone(),
             unknown: self.progress.unknown.clone(),
             not_started: self.not_started,
-            aside: 0,
+            aside: self.aside,
             open: 0,
             elapsed: self.progress.elapsed,
             next,

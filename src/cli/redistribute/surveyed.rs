@@ -5,8 +5,10 @@
 use super::super::world::environment;
 use super::super::{Exit, Failure, Globals, rules_folder, show, times};
 use super::Ask;
+use super::aside::Aside;
 use super::far::{Far, absolute};
 pub(super) use super::found::{Read, Survey, is_open};
+use super::planned::{Sources, is_own, planned};
 use crate::alert::name;
 use crate::location::{Stated, verify};
 use crate::redistribution::engine::Keep;
@@ -27,8 +29,7 @@ use crate::store::journal::{Journal, JournalRow};
 use crate::store::{Access, Error, FailedFilter, Store, owned_by_us};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -181,8 +182,16 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         _ => Failure::new(Exit::Usage, error),
     };
     let mut gathered = gather(&asked).map_err(unread)?;
-    let own = |run: &Run| run.server.as_deref().is_none_or(|other| name::same(other, &server));
-    let successes = gathered.successes(&asked).map_err(unread)?;
+    // Of those whom the list of a run that was cut short names, the log may tell that they were served.
+    let narrowing_of = |id: &str| {
+        let rule = logs.rules.iter().find(|rule| rule.id == id)?;
+        rule.narrowing.as_ref().map(narrowing)
+    };
+    let own = gathered.runs().filter(|run| is_own(run, &server));
+    let cut = own.filter_map(|run| planning::list_of(&run, narrowing_of(&run.rule).as_ref(), &list));
+    let listed: Vec<String> = cut.flat_map(|(_, names)| names).collect();
+    let lacking = asked.lacking.iter().cloned().chain(listed).collect();
+    let successes = gathered.successes(&gather::Ask { lacking, ..asked }).map_err(unread)?;
     let selection = Selection {
         server: server.clone(),
         since,
@@ -192,28 +201,9 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         recipient: ask.recipient.clone(),
         cause: ask.cause.clone(),
     };
-    let narrowings: HashMap<String, Option<Narrowing>> =
-        logs.rules.iter().map(|rule| (rule.id.clone(), rule.narrowing.as_ref().map(narrowing))).collect();
-    let device = |name: &str| recorded_name(store.as_ref()?, name);
-    let environment = issued_environment(&rule);
-    let narrowing_of = |rule: &str| narrowings.get(rule).cloned().flatten();
-    let trouble = RefCell::new(None);
-    let of_journal = |job: &Job| match journal.as_ref().map(|journal| delivered(journal, job)) {
-        Some(Ok(delivered)) => delivered,
-        Some(Err(failure)) => {
-            trouble.borrow_mut().get_or_insert(failure);
-            BTreeMap::new()
-        }
-        None => BTreeMap::new(),
-    };
-    let known: Option<planning::Delivered<'_>> = if journal.is_some() { Some(&of_journal) } else { None };
-    let mut plan = with_world(&rule, &environment, &narrowing_of, &device, known, |world| {
-        planning::plan(gathered.runs().filter(own), &records, &successes, &selection, world)
-    });
-    // What is delivered and not known to be could be issued twice.
-    if let Some(failure) = trouble.take() {
-        return Err(failure);
-    }
+    let sources = Sources { gathered, records, successes, selection };
+    let (of, at) = (journal.as_ref(), store.as_ref());
+    let mut plan = planned(&sources, &logs, &rule, of, at, &Aside::default())?;
     let (unknown, waiting) = match &journal {
         Some(journal) => {
             let own = |rows: Vec<JournalRow>| -> Vec<JournalRow> {
@@ -223,7 +213,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         }
         None => (Vec::new(), Vec::new()),
     };
-    notes(&mut plan, &gathered, recorded);
+    notes(&mut plan, &sources.gathered, recorded);
     if look == Look::Period && until < now {
         plan.notes.push(format!(
             "logs were read until {}: who was served later is still listed; a plan leaves those out",
@@ -234,7 +224,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
-    let (whole, gathered) = (all && recorded, Read::of(gathered));
+    let (whole, gathered) = (all && recorded, Read::of(&sources.gathered));
     let (center, on) = (center, None);
     Ok(Survey {
         ask,
@@ -251,6 +241,8 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         damage,
         center,
         on,
+        sources: Some(sources),
+        aside: Vec::new(),
     })
 }
 
@@ -406,7 +398,7 @@ pub(super) fn recorded_name(store: &Store, name: &str) -> Option<String> {
     verify(&stated, &records).record().map(|record| record.name.clone())
 }
 
-fn narrowing(rule: &LogNarrowing) -> Narrowing {
+pub(super) fn narrowing(rule: &LogNarrowing) -> Narrowing {
     match rule.clone() {
         LogNarrowing::Replace { options, separator } => Narrowing::Replace { options, separator },
         LogNarrowing::Insert { option, also, separator, joined, at } => {
@@ -444,6 +436,7 @@ pub(super) fn with_world<T>(
         },
         delivered,
         against: &against,
+        aside: &|_, _| None,
         manager: &manager(rule),
         directory: rule.directory.as_deref(),
         user: rule.user.as_deref(),
@@ -499,7 +492,7 @@ fn against(run: &Run) -> Vec<String> {
 }
 
 /// What the journal knows to be delivered of a job: a log may not say so.
-fn delivered(journal: &Journal, job: &Job) -> Result<BTreeMap<String, Place>, Failure> {
+pub(super) fn delivered(journal: &Journal, job: &Job) -> Result<BTreeMap<String, Place>, Failure> {
     let standing = journal.standing(&job.server, &job.tool, &job_identity(job))?;
     let place =
         |key: &str| Place { file: Arc::from(format!("journal {}", key.get(..12).unwrap_or(key))), line: 0 };

@@ -85,6 +85,7 @@ const WORLD: World = World {
     program: &|name| Some(format!("/usr/bin/{name}")),
     against: &|_| Vec::new(),
     manager: &[],
+    aside: &|_, _| None,
     directory: Some("/srv"),
     user: None,
     environment: &[],

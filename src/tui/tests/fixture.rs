@@ -49,6 +49,7 @@ pub fn job(number: usize, cause: &str, packages: &[&str], recipients: &[&str], o
         list: Some("/etc/dist/lists/east.lst".into()),
         recipients: Recipients {
             folded: Vec::new(),
+            aside: Vec::new(),
             all: (40..80).map(|n| format!("node{n}")).collect(),
             failed: recipients
                 .iter()

@@ -130,6 +130,7 @@ impl Dice {
             list: self.some(Self::text),
             recipients: Recipients {
                 folded: Vec::new(),
+                aside: self.many(2, |d| (d.text(), d.text())),
                 all: self.many(3, Self::text),
                 failed: self.many(4, Self::recipient),
                 recovered: self.many(2, |d| (d.text(), d.place())),
