@@ -206,11 +206,13 @@ fn network_elsewhere(sources: &[Source]) -> Vec<String> {
             || ["rustls", "rustls_native_certs"].iter().any(|c| below(path, c))
             || path.split("::").any(|word| socket.contains(&word));
         let resolves = source.path == "src/diagnosis/resolve.rs" && path.ends_with("ToSocketAddrs");
+        // Whether a port is open: nothing is said there.
+        let knocks = source.path == "src/diagnosis/port.rs" && path.contains("TcpStream");
         let icmp = ["surge_ping", "trippy_core", "socket2", "tokio"].iter().any(|c| below(path, c));
         let far = ["dial", "jump", "link"].iter().any(|file| source.path == format!("src/remote/{file}.rs"));
         let carries = far && path.split("::").any(|word| socket.contains(&word));
         let ssh = ["ssh2", "libssh2_sys"].iter().any(|c| below(path, c)) && source.room() != "remote";
-        let wrong = speaks && !resolves && !carries && source.room() != "delivery";
+        let wrong = speaks && !resolves && !carries && !knocks && source.room() != "delivery";
         wrong
             .then(|| format!("`{path}`: only `delivery` speaks SMTP"))
             .or_else(|| ssh.then(|| format!("`{path}`: only `remote` speaks SSH")))
