@@ -237,8 +237,7 @@ impl Engine {
 
     /// Reads the same lines again, once it is known who lacks something: these names, and those of `runs` for which the
     /// first reading knew what they lack. Keeps what was delivered to them.
-    pub fn again(runs: &mut Runs, names: &[&str], most: Option<usize>) -> Self {
-        let wanted = Wanted { server: None, lacking: Vec::new(), most };
+    pub fn again(runs: &mut Runs, names: &[&str], wanted: Wanted) -> Self {
         let mut engine = Self { again: true, ..Self::new(runs.shared(), Keep::Undelivered, wanted) };
         engine.runs.lacking = std::mem::take(&mut runs.lacking);
         for mark in names.iter().map(|name| super::lacking::mark(name.as_bytes())) {
@@ -276,13 +275,21 @@ impl Engine {
         }
     }
 
+    /// Whether lines were passed over in which something was delivered to somebody who is known by now to lack
+    /// something: they are to be looked at again, before what was found in them is taken.
+    pub(super) fn passed_over(&self, scanned: &Scanned) -> bool {
+        let lacking = &self.runs.lacking;
+        !lacking.is_empty() && scanned.others.iter().any(|half| lacking.may_hold(*half))
+    }
+
     /// Takes what [`Scan::block`] found in these lines.
     pub fn take(&mut self, block: &[u8], scanned: &Scanned, first_line: u64) {
         let coverage = &mut self.runs.coverage;
         coverage.scanned = true;
         coverage.lines += scanned.lines;
         coverage.understood += scanned.lines;
-        self.pass_over(&scanned.others);
+        let sees = self.scan.as_ref().is_none_or(Scan::sees_deliveries);
+        self.runs.missed |= self.passed_over(scanned) || !(sees || self.runs.lacking.is_empty());
         for hit in &scanned.hits {
             let line = &block[hit.start as usize..hit.end as usize];
             let mut found = Found {
@@ -295,7 +302,7 @@ impl Engine {
                 failed: Vec::new(),
                 time: None,
             };
-            if hit.undelivered || hit.delivers {
+            if (hit.undelivered && !self.again) || hit.delivers {
                 let Some(values) = self.reader.values(found.event, line) else { continue };
                 if hit.undelivered {
                     found.failed = marks(&values).collect();
@@ -308,15 +315,6 @@ impl Engine {
             }
             self.place(found);
         }
-    }
-
-    /// Deliveries of a stretch of lines before which these failures are known.
-    fn pass_over(&mut self, others: &[u32]) {
-        if self.runs.missed || self.runs.lacking.is_empty() {
-            return;
-        }
-        let sees = self.scan.as_ref().is_none_or(Scan::sees_deliveries);
-        self.runs.missed = !sees || others.iter().any(|half| self.runs.lacking.may_hold(*half));
     }
 
     fn line(&mut self, line: &[u8], number: u64) {
@@ -384,7 +382,7 @@ impl Engine {
         };
         let left = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
         let undelivered = left && is_of(self.wanted.server.as_deref(), &values);
-        let failed = if undelivered { marks(&values).collect() } else { Vec::new() };
+        let failed = if undelivered && !self.again { marks(&values).collect() } else { Vec::new() };
         let time = reader.rule.idle.and_then(|_| self.time(&values));
         self.place(Found { key: &key, number, event, line: record, undelivered, delivers, failed, time });
         self.key = key;

@@ -21,6 +21,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -90,6 +91,9 @@ pub enum Error {
 struct Packed {
     bytes: Vec<u8>,
     scanned: Scanned,
+    /// Where the blocks stand in their file, and the lines of the piece before them.
+    range: Range<u64>,
+    before: u64,
 }
 
 /// Bytes of what came of a piece that are given at once.
@@ -272,7 +276,12 @@ impl Gathered {
             }
             let mut again = None;
             if ask.keep == Keep::Undelivered && !self.runs[at].tells_of(&listed) {
-                let mut engine = Engine::again(&mut self.runs[at], &listed, Some(MOST_RUNS));
+                let wanted = engine::Wanted {
+                    server: ask.server.map(str::to_owned),
+                    lacking: Vec::new(),
+                    most: Some(MOST_RUNS),
+                };
+                let mut engine = Engine::again(&mut self.runs[at], &listed, wanted);
                 let report = run_through(&mut engine, &self.stretches[at], ask);
                 self.report.add(report);
                 let runs = engine.finish();
@@ -343,6 +352,11 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
             segment.counted(|block| {
                 let whole = ended(&block);
                 scan.look(whole, &mut found);
+                if packed.range.is_empty() {
+                    packed.range = block.offset..block.offset;
+                    packed.before = block.lines_before;
+                }
+                packed.range.end = block.offset + whole.len() as u64;
                 packed.add(whole, &mut found, block.lines_before);
                 if packed.bytes() >= SHARE {
                     let full = std::mem::replace(&mut packed, spare());
@@ -359,6 +373,15 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
                 current = Some(share.file);
                 let about = &files[share.file].about;
                 engine.file(Arc::clone(&about.file), around(about, &ask.zone));
+            }
+            if engine.passed_over(&share.value.scanned)
+                && let Some(text) = files[share.file].reread(share.value.range.clone())
+            {
+                let mut found = scan.block(&text);
+                let (before, range) = (share.value.before, share.value.range.clone());
+                share.value.clear();
+                share.value.add(&text, &mut found, before);
+                share.value.range = range;
             }
             engine.take(&share.value.bytes, &share.value.scanned, share.first_line.unwrap_or(1));
             share.value.clear();
@@ -420,6 +443,7 @@ impl Packed {
         self.scanned.hits.clear();
         self.scanned.others.clear();
         self.scanned.lines = 0;
+        self.range = 0..0;
     }
 
     /// About what it takes in memory.

@@ -185,7 +185,7 @@ fn later_deliveries_of_the_same_package_are_found_with_their_lines() {
     assert_eq!(names, [("cl1", Outcome::Ok, 10)]);
     assert!(kept.tells_of(&["cl1", "CL1.example"]) && !kept.tells_of(&["cl2"]));
     // Whom another log says to lack something is looked for in a second reading.
-    let mut again = Engine::again(&mut kept, &["cl2"], None);
+    let mut again = Engine::again(&mut kept, &["cl2"], Wanted::default());
     again.file(Arc::from("log"), Around::default());
     again.block(log.as_bytes(), 1);
     assert_eq!(jobs(&again.finish()), ["J1", "J2", "J3"]);
@@ -226,6 +226,7 @@ fn a_delivery_that_was_passed_over_before_its_failure_was_known_is_told() {
     // As a worker may do that is ahead of the others.
     let ahead = scan.block(second.as_bytes());
     engine.take(first.as_bytes(), &scan.block(first.as_bytes()), 1);
+    assert!(engine.passed_over(&ahead) && !engine.passed_over(&scan.block(second.as_bytes())));
     engine.take(second.as_bytes(), &ahead, 3);
     assert!(!engine.finish().tells_of(&["cl1"]));
 }

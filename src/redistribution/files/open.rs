@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +47,9 @@ pub struct Chosen {
     /// `None`: too many are open; it's opened again by its name, and must be the same.
     pub(super) held: Option<Arc<File>>,
 }
+
+/// Most bytes that are read again at once.
+const REREAD: usize = 16 << 20;
 
 /// Device and inode.
 pub(super) type Id = (u64, u64);
@@ -198,6 +201,18 @@ impl Chosen {
     /// they are read.
     pub fn line_at(&self, offset: u64) -> Result<u64, Fault> {
         Ok(self.lines_at(&[offset])?[0])
+    }
+
+    /// Bytes of a range that was read before; `None` where they can't be had again at once: of an archive, of more than
+    /// a few pieces (a long line in it), or because the file changed.
+    pub fn reread(&self, range: Range<u64>) -> Option<Vec<u8>> {
+        let length = usize::try_from(range.end - range.start).ok().filter(|length| *length <= REREAD)?;
+        if !self.is_seekable() {
+            return None;
+        }
+        let mut bytes = vec![0; length];
+        self.file().ok()?.read_exact_at(&mut bytes, range.start).ok()?;
+        Some(bytes)
     }
 
     /// As [`Chosen::line_at`], for several offsets in rising order, in one pass.
