@@ -155,7 +155,7 @@ fn some(names: &[String]) -> String {
     let first = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
     match names.len() {
         0 => "-".to_owned(),
-        0..=MOST => first,
+        1..=MOST => first,
         more => format!("{first} and {} more", more - MOST),
     }
 }
