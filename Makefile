@@ -9,6 +9,7 @@ PERF ?= ../shared/perf
 SEED ?= 1
 # The fixtures tell of this day; the clock stands still, so every demo writes the same bytes.
 DEMO_NOW := 2026-03-04T12:00:00Z
+ISSUE := --rules demo-out/redistribution/rules --state demo-out/redistribution/state --now $(DEMO_NOW) redistribute --server is38
 POINTS ?= 20000
 ISSUING_POINTS ?= 10000
 TRIALS ?= 100
@@ -43,6 +44,17 @@ demo: deps ## builds it and runs the main job on a failed rollout of some forty 
 	$(RELEASE) --now $(DEMO_NOW) audit
 	$(RELEASE) --now $(DEMO_NOW) ticket list
 	@echo "The tickets, as their maintenance centers get them, are in demo-out/state/outgoing"
+	@cp -r fixtures/redistribution demo-out/redistribution
+	@sed -i "s#@HERE@#`pwd`/demo-out/redistribution#g" demo-out/redistribution/dist.log demo-out/redistribution/rules/redistribution.yaml
+	@touch -d 2026-03-01 demo-out/redistribution/emea.lst
+	@chmod -R go-w demo-out/redistribution
+	@$(RELEASE) --state demo-out/redistribution/state init --install-id demo > demo-out/redistribution/made
+	@echo "What failed on the intermediate server is38, once its cause is repaired:"
+	! $(RELEASE) $(ISSUE) --list
+	$(RELEASE) $(ISSUE) --plan demo-out/plan.json
+	$(RELEASE) $(ISSUE) --approve all
+	$(RELEASE) $(ISSUE) --list
+	@echo "What the distribution manager got is in demo-out/redistribution/taken"
 
 test: deps ## the tests that need neither root nor packages
 	cargo test
@@ -71,10 +83,11 @@ bench: deps ## speed and memory beside the yardsticks in PERF, as a table
 
 fuzz: deps ## all fuzz targets, FUZZ_SECONDS each, with the address sanitizer
 	cd fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $(TARGET)
-	for target in mail rules tools outage inventory; do \
+	for target in mail rules tools outage inventory logs plans; do \
 	  mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
+	  words=; [ ! -e fuzz/$$target.dict ] || words=-dict=fuzz/$$target.dict; \
 	  ASAN_OPTIONS=detect_odr_violation=0 fuzz/target/$(TARGET)/release/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
-	    -artifact_prefix=fuzz/artifacts/$$target/ fuzz/corpus/$$target fuzz/seeds/$$target; \
+	    -artifact_prefix=fuzz/artifacts/$$target/ $$words -seed=$(SEED) fuzz/corpus/$$target fuzz/seeds/$$target; \
 	done
 
 man: ## writes man/ and completions/ anew from the code

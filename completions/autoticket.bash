@@ -2612,7 +2612,7 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__man)
-            opts="-h -V --write --dry-run --rules --state --now --json --help --version"
+            opts="-h -V --write --dry-run --rules --state --now --json --help --version autoticket redistribute"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3638,12 +3638,20 @@ _autoticket() {
             return 0
             ;;
         autoticket__subcmd__rules__subcmd__test)
-            opts="-h -V --all --route --at --building --room --region --server --package --failure --network --rules --state --now --json --help --version"
+            opts="-h -V --all --mail --log --format --most-unknown --route --at --building --room --region --server --package --failure --network --rules --state --now --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --most-unknown)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --route)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

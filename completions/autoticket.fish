@@ -52,7 +52,7 @@ complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "audit" -d 'Pr
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "rules" -d 'Check rules, run their samples, see what they say'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "diagnose" -d 'Ping computers and trace the routes to them, as their tickets would show it'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists, outage files and location records out of date, transport, clock, zones, privileges for ping and route, and names; exit 1 where something is wrong'
-complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "man" -d 'Print the manual page autoticket(1)'
+complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "man" -d 'Print a manual page: autoticket(1), or redistribute(1)'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c autoticket -n "__fish_autoticket_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autoticket -n "__fish_autoticket_using_subcommand init" -l install-id -d 'Install id, to replay mails into a fresh state with the same ticket numbers [default: random]' -r
@@ -580,7 +580,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __f
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "test" -d 'Run all samples beside the rules, or show how rules fare with mails and logs, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "list" -d 'List the formats in the order in which they are tried'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and not __fish_seen_subcommand_from check test show list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -590,6 +590,8 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l format -d 'With logs: the rule that reads them, where their format is not to be recognised' -r
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l most-unknown -d 'With logs: exit 1 where a rule does not understand more lines than this number or share' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l route -d 'Show the way to the maintenance center of this device, and why' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l at -d 'With --route: when the ticket is to be seen to [default: now]' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l building -d 'With --route: the building an alert states' -r
@@ -602,6 +604,8 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l all -d 'With mails: formats whose literals do not occur in the mail as well'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l mail -d 'The files are mails, whatever they look like'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l log -d 'The files are logs, whatever they look like; folders and rotated files as with `redistribute --log`'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l network -d 'With --route: the network failed, not the device'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
@@ -619,7 +623,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
+complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "test" -d 'Run all samples beside the rules, or show how rules fare with mails and logs, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the formats in the order in which they are tried'
 complete -c autoticket -n "__fish_autoticket_using_subcommand rules; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -643,7 +647,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l full -d
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c autoticket -n "__fish_autoticket_using_subcommand doctor" -s V -l version -d 'Print version'
-complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l write -d 'Write it as autoticket.1 into this folder' -r -F
+complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l write -d 'Write both into this folder, as autoticket.1 and redistribute.1' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l rules -d 'Folder of rules [default: $AUTOTICKET_RULES, /etc/autoticket, ./rules, else those compiled in]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l state -d 'State folder [default: $AUTOTICKET_STATE, what the rules say, /var/lib/autoticket]' -r -F
 complete -c autoticket -n "__fish_autoticket_using_subcommand man" -l now -d 'Take this for the present time (RFC 3339); recorded where it has consequences' -r
@@ -681,7 +685,7 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fi
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help" -f -a "rules" -d 'Check rules, run their samples, see what they say'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help" -f -a "diagnose" -d 'Ping computers and trace the routes to them, as their tickets would show it'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help" -f -a "doctor" -d 'Check database, ownership, rules, spool, disk, lists, outage files and location records out of date, transport, clock, zones, privileges for ping and route, and names; exit 1 where something is wrong'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help" -f -a "man" -d 'Print the manual page autoticket(1)'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help" -f -a "man" -d 'Print a manual page: autoticket(1), or redistribute(1)'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help" -f -a "completions" -d 'Print the completions of a shell'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and not __fish_seen_subcommand_from init ingest explain flush run status mail alert ticket threshold outage device nodes domains failed repaired redistribute agent audit rules diagnose doctor man completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from mail" -f -a "list" -d 'List mails, latest first'
@@ -716,6 +720,6 @@ complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_s
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from redistribute" -f -a "sync" -d 'Tell the service center what is delivered, where it could not be told before'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "log" -d 'List who changed what by hand, latest first'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "check" -d 'Check the rules and list every mistake at once, as file:line:column; exit 78 where there is one'
-complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Run all samples beside the rules, or show how every format fares with a mail, or the way to a center'
+complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "test" -d 'Run all samples beside the rules, or show how rules fare with mails and logs, or the way to a center'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "show" -d 'Show the settings in force'
 complete -c autoticket -n "__fish_autoticket_using_subcommand help; and __fish_seen_subcommand_from rules" -f -a "list" -d 'List the formats in the order in which they are tried'

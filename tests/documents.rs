@@ -5,7 +5,12 @@
 #[path = "support/tree.rs"]
 mod tree;
 
+use autoticket::redistribution::model::Place;
+use autoticket::redistribution::plan::Plan;
+use autoticket::redistribution::rebuild::LIST;
+use autoticket::tui::{Model, Theme, draw};
 use clap::error::ErrorKind;
+use ratatui::backend::TestBackend;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -83,6 +88,9 @@ fn ours(mut words: Vec<String>) -> Option<Vec<String>> {
             words.drain(..2);
         }
     }
+    if words.first().is_some_and(|program| program == "redistribute") && words.len() > 1 {
+        words.insert(0, "autoticket".to_owned());
+    }
     let program = words.first()?;
     (program == "autoticket" || program == INSTALLED || program.ends_with("/release/autoticket"))
         .then_some(words)
@@ -93,7 +101,13 @@ fn command_lines(text: &str) -> Vec<Line> {
     for (language, lines) in blocks(text) {
         let typed: Vec<String> = match language {
             "sh" => lines.iter().map(|line| (*line).to_owned()).collect(),
-            "console" => lines.iter().filter_map(|line| Some(line.strip_prefix("$ ")?.to_owned())).collect(),
+            "console" => {
+                let prompt = |line: &&str| {
+                    let typed = line.strip_prefix("$ ").or_else(|| line.strip_prefix("is38# "));
+                    typed.map(str::to_owned)
+                };
+                lines.iter().filter_map(prompt).collect()
+            }
             // Configuration of mail systems: an indented line goes on with the one before.
             _ => {
                 let mut joined = lines.join("\n").replace("\n ", " ");
@@ -321,6 +335,15 @@ fn the_transcript_in_the_readme_is_what_make_demo_prints() {
             .unwrap_or_else(|| panic!("{stretch:#?}\nis not printed; what follows is\n{}", rest.join("\n")));
         rest = &rest[at + stretch.len()..];
     }
+    let taken =
+        fs::read_to_string(folder.path().join("demo-out/redistribution/taken")).expect("it was issued");
+    assert_eq!(
+        taken,
+        "swdist|-p|jre-1.3.1_02|-l|LIST|-P|prio=3|--note|ask $OPS; then 'go'|\nnode8 -o replace\nnode9\n"
+    );
+    let here = fs::canonicalize(folder.path()).expect("it is there").join("demo-out/redistribution");
+    let plan = fs::read_to_string(folder.path().join("demo-out/plan.json")).expect("the plan");
+    the_picture_is_the_screen(&readme, &plan.replace(&*here.to_string_lossy(), "/srv/dm"));
     for outcome in ["counted", "duplicate", "rejected", "unrecognised", "quarantined", "repair", "own"] {
         let shown = |line: &str| line.contains(&format!(".eml: {outcome}: "));
         assert!(transcript.iter().any(|line| shown(line)), "no mail is {outcome}");
@@ -331,6 +354,32 @@ fn the_transcript_in_the_readme_is_what_make_demo_prints() {
         let name = entry.file_name().to_string_lossy().into_owned();
         assert!(told.contains(&format!("`{name}")), "README says nothing about {name} in the state folder");
     }
+}
+
+/// The screen in the README is the one on which the plan of the demo is approved.
+fn the_picture_is_the_screen(readme: &str, plan: &str) {
+    let plan: serde_json::Value = serde_json::from_str(plan).expect("a plan file");
+    let mut plan: Plan = serde_json::from_value(plan["plan"].clone()).expect("a plan");
+    // A plan file holds no places of single words; where the rebuild read them, the screen says so.
+    for job in &mut plan.jobs {
+        let line = job.run.as_ref().expect("a run").line;
+        let of_log = job.commands.iter_mut().flat_map(|command| &mut command.argv);
+        for token in of_log.filter(|token| token.text != LIST) {
+            token.place = Some(Place { file: "/srv/dm/dist.log".into(), line });
+        }
+    }
+    let mut model = Model::new(plan, Vec::new(), Theme { colour: false, unicode: true });
+    let mut terminal = ratatui::Terminal::new(TestBackend::new(80, 24)).expect("a buffer");
+    terminal.draw(|frame| draw(&mut model, frame)).expect("a buffer takes all");
+    let drawn = terminal.backend().to_string();
+    let drawn: Vec<&str> =
+        drawn.lines().map(|line| line.trim_matches('"').trim_end()).filter(|line| !line.is_empty()).collect();
+    let shown = blocks(readme).into_iter().find(|(language, lines)| {
+        *language == "text" && lines.first().is_some_and(|line| line.contains("redistribute"))
+    });
+    let shown: Vec<&str> =
+        shown.expect("the README shows the screen").1.into_iter().filter(|line| !line.is_empty()).collect();
+    assert_eq!(shown, drawn, "the screen is\n{}", drawn.join("\n"));
 }
 
 #[test]

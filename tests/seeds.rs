@@ -1,8 +1,13 @@
-//! The seeds of the fuzz targets `mail` and `outage`, replayed: nothing among them may stop the parser.
+//! The seeds of the fuzz targets, replayed: nothing among them may stop a reader.
 
 use autoticket::mail;
 use autoticket::outage::{Kind, Zone, read};
 use std::path::Path;
+
+#[path = "../fuzz/oracle/logs.rs"]
+mod logs;
+#[path = "../fuzz/oracle/plans.rs"]
+mod plans;
 
 #[test]
 fn every_seed_is_read_within_bounds() {
@@ -58,4 +63,38 @@ fn every_outage_seed_has_notices_as_its_own_kind_and_stops_no_other() {
         found += 1;
     }
     assert!(found >= 3, "{found} seeds");
+}
+
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+    let entries = std::fs::read_dir(&folder).expect("the seeds").map(|entry| entry.expect("a seed"));
+    let read = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        (name, std::fs::read(entry.path()).expect("a readable seed"))
+    };
+    entries.map(read).collect()
+}
+
+#[test]
+fn every_seed_of_a_log_is_read_within_bounds_and_its_plan_spares_whom_it_should() {
+    let seeds = seeds("logs");
+    seeds.iter().for_each(|(_, bytes)| logs::holds(bytes));
+    assert!(seeds.len() >= 15, "{}", seeds.len());
+}
+
+#[test]
+fn every_seed_of_a_plan_is_compared_and_only_the_one_that_the_logs_give_is_issued() {
+    let seeds = seeds("plans");
+    for (name, bytes) in &seeds {
+        let wanted = match name.as_str() {
+            "given.json" => Some(true),
+            "no-plan.json" => None,
+            _ => Some(false),
+        };
+        assert_eq!(plans::holds(bytes), wanted, "{name}");
+        if wanted == Some(true) {
+            assert_eq!(String::from_utf8_lossy(bytes), plans::given(), "the seed is the plan of plan.log");
+        }
+    }
+    assert!(seeds.len() >= 4, "{}", seeds.len());
 }

@@ -4,16 +4,19 @@
 //! compares both.
 
 use super::show::{self, Out};
-use super::{Exit, Failure, Globals, exit};
+use super::{Exit, Failure, Globals, exit, man_redistribute};
 use clap::{Arg, Command};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Print the manual page autoticket(1)
+/// Print a manual page: autoticket(1), or redistribute(1)
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Write it as autoticket.1 into this folder
+    /// Which one
+    #[arg(value_parser = ["autoticket", "redistribute"], default_value = "autoticket")]
+    page: String,
+    /// Write both into this folder, as autoticket.1 and redistribute.1
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
     /// Say what would be written, write nothing
@@ -22,10 +25,20 @@ pub struct Args {
 }
 
 pub(super) fn run(_: &Globals, args: Args) -> Result<Exit, Failure> {
-    let page = page();
+    let pages = [("autoticket", page()), ("redistribute", man_redistribute::page())];
     match args.write {
-        Some(folder) => write(&folder, "autoticket.1", page.as_bytes(), args.dry_run)?,
-        None => Out::new().bytes(page.as_bytes()),
+        Some(folder) => {
+            for (name, text) in &pages {
+                write(&folder, &format!("{name}.1"), text.as_bytes(), args.dry_run)?;
+            }
+        }
+        None => {
+            let mut out = Out::new();
+            pages
+                .iter()
+                .filter(|(name, _)| *name == args.page)
+                .for_each(|(_, text)| out.bytes(text.as_bytes()));
+        }
     }
     Ok(Exit::Done)
 }
@@ -150,19 +163,22 @@ pub(super) fn page() -> String {
     status(&mut page);
     tagged(&mut page, "FILES", FILES);
     tagged(&mut page, "ENVIRONMENT", ENVIRONMENT);
-    examples(&mut page);
+    examples(&mut page, EXAMPLES);
     section(&mut page, "SEE ALSO");
-    raw(&mut page, ".PP\n\\fBautoticket-rules\\fR(5), \\fBpipe\\fR(8postfix), \\fBsystemd.timer\\fR(5)\n");
+    raw(
+        &mut page,
+        ".PP\n\\fBredistribute\\fR(1), \\fBautoticket-rules\\fR(5), \\fBautoticket-logs\\fR(5), \\fBpipe\\fR(8postfix), \\fBsystemd.timer\\fR(5)\n",
+    );
     page
 }
 
 /// As NAME sections have it.
-fn lowered(text: &str) -> String {
+pub(super) fn lowered(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn raw(page: &mut String, text: &str) {
+pub(super) fn raw(page: &mut String, text: &str) {
     // A hyphen that may be typed stays a hyphen.
     page.push_str(&text.replace("--", "\\-\\-").replace('…', "\\[u2026]"));
 }
@@ -171,16 +187,16 @@ fn add(page: &mut String, roff: &Roff) {
     page.push_str(&roff.to_roff());
 }
 
-fn section(page: &mut String, title: &str) {
+pub(super) fn section(page: &mut String, title: &str) {
     add(page, Roff::default().control("SH", [title]));
 }
 
-fn is_shown(arg: &Arg) -> bool {
+pub(super) fn is_shown(arg: &Arg) -> bool {
     !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str())
 }
 
 /// A command, then those below it.
-fn subcommand(page: &mut String, above: &str, command: &Command) {
+pub(super) fn subcommand(page: &mut String, above: &str, command: &Command) {
     let name = format!("{above} {}", command.get_name());
     let own: Vec<&Arg> = command.get_arguments().filter(|a| is_shown(a) && !a.is_global_set()).collect();
     let mut roff = Roff::default();
@@ -199,7 +215,7 @@ fn subcommand(page: &mut String, above: &str, command: &Command) {
     }
 }
 
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let text = text.trim();
     if text.ends_with(['.', '!', ':']) || text.is_empty() { text.to_owned() } else { format!("{text}.") }
 }
@@ -221,7 +237,7 @@ fn synopsis(name: &str, arguments: &[&Arg]) -> Vec<Inline> {
     line
 }
 
-fn options<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
+pub(super) fn options<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
     for argument in arguments {
         let value = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
         let head = match argument.get_long() {
@@ -260,16 +276,16 @@ fn status(page: &mut String) {
     raw(page, &format!(".PP\n{INGEST_STATUS}\n"))
 }
 
-fn tagged(page: &mut String, title: &str, entries: &[(&str, &str)]) {
+pub(super) fn tagged(page: &mut String, title: &str, entries: &[(&str, &str)]) {
     section(page, title);
     for (name, text) in entries {
         add(page, Roff::default().control("TP", []).text([bold(*name)]).text([roman(*text)]));
     }
 }
 
-fn examples(page: &mut String) {
+pub(super) fn examples(page: &mut String, all: &[(&str, &[&str])]) {
     section(page, "EXAMPLES");
-    for (text, lines) in EXAMPLES {
+    for (text, lines) in all {
         let mut roff = Roff::default();
         roff.control("PP", []).text([roman(*text)]).control("PP", []).control("RS", ["4"]).control("nf", []);
         for line in *lines {
@@ -286,10 +302,11 @@ mod tests {
 
     #[test]
     fn the_committed_page_is_that_of_this_command_line() {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man/autoticket.1");
-        let committed = fs::read_to_string(&path).expect("written by `make man`");
-        let made = page();
-        assert_eq!(committed, made, "make man");
+        for (name, made) in [("autoticket.1", page()), ("redistribute.1", man_redistribute::page())] {
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man").join(name);
+            let committed = fs::read_to_string(&path).expect("written by `make man`");
+            assert!(committed == made, "{name}: make man");
+        }
     }
 
     #[test]

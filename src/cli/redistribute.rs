@@ -149,6 +149,7 @@ const MOST: u64 = 1 << 30;
 pub(super) use agent::Args as AgentArgs;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
+    let globals = &Globals { never_here: true, ..globals.clone() };
     match args.act {
         Some(Act::Journal(args)) => return record::journal(globals, &args),
         Some(Act::Sync(args)) => return record::sync(globals, &args),

@@ -2,7 +2,7 @@
 
 use super::show::{self, Out, Table};
 use super::{Exit, Failure, Globals, World};
-use super::{rules_folder, rules_route};
+use super::{rules_folder, rules_logs, rules_route};
 use crate::alert::engine::Engine;
 use crate::alert::format::{Found, Trial};
 use crate::alert::pattern::Effort;
@@ -39,14 +39,19 @@ struct CheckArgs {
     dir: Option<PathBuf>,
 }
 
-/// Run all samples beside the rules, or show how every format fares with a mail, or the way to a center
+/// Run all samples beside the rules, or show how rules fare with mails and logs, or the way to a center
 #[derive(Debug, clap::Args)]
 struct TestArgs {
-    /// Mails to show: which conditions hold, which do not, what is read
+    /// Mails to show (which conditions hold, which do not, what is read) and logs (which lines rules understand)
     mails: Vec<PathBuf>,
     /// With mails: formats whose literals do not occur in the mail as well
     #[arg(long, requires = "mails")]
     all: bool,
+    /// The files are mails, whatever they look like
+    #[arg(long, requires = "mails", conflicts_with = "log")]
+    mail: bool,
+    #[command(flatten)]
+    logs: rules_logs::LogArgs,
     #[command(flatten)]
     route: rules_route::RouteArgs,
 }
@@ -60,6 +65,11 @@ struct ShowArgs {}
 struct ListArgs {}
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
+    let named = match &args.act {
+        Act::Check(CheckArgs { dir: Some(dir) }) => Some(dir.clone()),
+        _ => globals.rules_folder(),
+    };
+    rules_folder::guarded(named.as_deref())?;
     match args.act {
         Act::Check(args) => check(globals, args.dir),
         Act::Test(args) if args.route.route.is_some() => {
@@ -67,7 +77,7 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
             rules_route::run(&World::load(globals)?, device, &args.route)
         }
         Act::Test(args) if args.mails.is_empty() => test_samples(globals),
-        Act::Test(args) => test_mails(globals, &args),
+        Act::Test(args) => test_files(globals, &args),
         Act::Show(ShowArgs {}) => settings(globals),
         Act::List(ListArgs {}) => list(globals),
     }
@@ -94,7 +104,11 @@ fn check(globals: &Globals, dir: Option<PathBuf>) -> Result<Exit, Failure> {
     mistakes.extend(of_samples);
     let redistribution = rules_folder::redistribution(folder.as_deref())?;
     mistakes.extend(rules::redistribution::compile(redistribution).err().into_iter().flatten());
-    let warnings = rules.as_ref().map(|rules| unproven(rules, &samples)).unwrap_or_default();
+    let logs = rules_logs::checked(folder.as_deref())?;
+    mistakes.extend(logs.mistakes);
+    let logs_samples = logs.samples;
+    let mut warnings = rules.as_ref().map(|rules| unproven(rules, &samples)).unwrap_or_default();
+    warnings.extend(logs.warnings);
     let mut out = Out::new();
     if globals.json {
         let views: Vec<_> = mistakes.iter().map(view).collect();
@@ -112,7 +126,8 @@ fn check(globals: &Globals, dir: Option<PathBuf>) -> Result<Exit, Failure> {
         }
         if let Some(rules) = rules.filter(|_| mistakes.is_empty()) {
             let place = folder.as_ref().map_or_else(|| "compiled in".to_owned(), |f| f.display().to_string());
-            out.line(format!("ok: {}, {place}", counts(&rules, samples.len())));
+            let logs = show::count(logs.rules as u64, "logfile rule");
+            out.line(format!("ok: {}, {logs}, {place}", counts(&rules, samples.len() + logs_samples)));
         } else {
             out.line(show::count(mistakes.len() as u64, "mistake"));
         }
@@ -182,7 +197,7 @@ fn all_samples(folder: Option<&Path>) -> Result<(Vec<Placed>, Vec<Mistake>), Fai
         }
         Err(wrong) => mistakes.extend(wrong),
     };
-    let own = rules_folder::samples(folder);
+    let own = rules_folder::samples(folder, "alerts");
     // A file of the same name replaces the shipped one, rules and samples alike.
     let replaced = |shipped: &str| {
         let name = shipped.strip_prefix(rules::EMBEDDED).unwrap_or(shipped);
@@ -205,16 +220,19 @@ fn all_samples(folder: Option<&Path>) -> Result<(Vec<Placed>, Vec<Mistake>), Fai
 }
 
 #[derive(Serialize)]
-struct SampleView {
-    name: String,
-    origin: String,
-    passed: bool,
-    differences: Vec<String>,
+pub(super) struct SampleView {
+    pub(super) name: String,
+    pub(super) origin: String,
+    pub(super) passed: bool,
+    pub(super) differences: Vec<String>,
 }
 
 fn test_samples(globals: &Globals) -> Result<Exit, Failure> {
     let world = World::load(globals)?;
-    let (placed, mistakes) = all_samples(world.folder.as_deref())?;
+    let (placed, mut mistakes) = all_samples(world.folder.as_deref())?;
+    let logs = rules_folder::logs(world.folder.as_deref())?;
+    let (of_logs, wrong) = rules_logs::all_samples(world.folder.as_deref())?;
+    mistakes.extend(wrong);
     if !mistakes.is_empty() {
         let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         return Err(Failure::say(
@@ -223,7 +241,8 @@ fn test_samples(globals: &Globals) -> Result<Exit, Failure> {
         ));
     }
     let engine = world.engine(Effort::Mailbox);
-    let views: Vec<SampleView> = placed.iter().map(|p| try_sample(&world, &engine, p)).collect();
+    let mut views: Vec<SampleView> = placed.iter().map(|p| try_sample(&world, &engine, p)).collect();
+    views.extend(rules_logs::try_samples(&logs, &of_logs)?);
     let failed = views.iter().filter(|v| !v.passed).count();
     let mut out = Out::new();
     if world.json {
@@ -286,12 +305,26 @@ struct MailTrial<'a> {
     trials: Vec<Trial>,
 }
 
-fn test_mails(globals: &Globals, args: &TestArgs) -> Result<Exit, Failure> {
-    let world = World::load(globals)?;
-    let engine = world.engine(Effort::Mailbox);
+fn test_files(globals: &Globals, args: &TestArgs) -> Result<Exit, Failure> {
+    let is_log = |path: &PathBuf| !args.mail && (args.logs.is_asked() || rules_logs::looks_like_a_log(path));
+    let (logs, mails): (Vec<PathBuf>, Vec<PathBuf>) = args.mails.iter().cloned().partition(is_log);
     let mut out = Out::new();
     let mut unread = false;
-    for path in &args.mails {
+    if !mails.is_empty() {
+        unread |= test_mails(globals, &mails, args.all, &mut out)?;
+    }
+    if !logs.is_empty() {
+        unread |= rules_logs::test(globals, &logs, &args.logs, &mut out)?;
+    }
+    Ok(if unread { Exit::Findings } else { Exit::Done })
+}
+
+/// Whether one was not read by any format.
+fn test_mails(globals: &Globals, mails: &[PathBuf], all: bool, out: &mut Out) -> Result<bool, Failure> {
+    let world = World::load(globals)?;
+    let engine = world.engine(Effort::Mailbox);
+    let mut unread = false;
+    for path in mails {
         for (place, mail, arrival) in read(&world, path)? {
             let found = engine.recognise(&mail, arrival);
             let trials = engine.trials(&mail);
@@ -314,11 +347,11 @@ fn test_mails(globals: &Globals, args: &TestArgs) -> Result<Exit, Failure> {
             if world.json {
                 out.json("autoticket.rules-trial/1", trial);
             } else {
-                print_trial(&mut out, &trial, args.all);
+                print_trial(out, &trial, all);
             }
         }
     }
-    Ok(if unread { Exit::Findings } else { Exit::Done })
+    Ok(unread)
 }
 
 fn read(world: &World, path: &Path) -> Result<Vec<(String, Mail, Timestamp)>, Failure> {

@@ -82,18 +82,62 @@ pub fn state_said_in(folder: &Path) -> Option<PathBuf> {
     rules::state_of(&text).map(PathBuf::from)
 }
 
-/// Sample files beside the rules: (name, path).
-pub fn samples(folder: Option<&Path>) -> Vec<(String, PathBuf)> {
-    let Some(alerts) = folder.map(|f| f.join("alerts")) else { return Vec::new() };
-    let mut found: Vec<_> = fs::read_dir(alerts)
+/// Sample files beside the rules of a sub-folder (`alerts`, `logs`): (name, path).
+pub fn samples(folder: Option<&Path>, sub: &str) -> Vec<(String, PathBuf)> {
+    let Some(beside) = folder.map(|f| f.join(sub)) else { return Vec::new() };
+    let mut found: Vec<_> = fs::read_dir(beside)
         .into_iter()
         .flatten()
         .filter_map(|e| e.ok())
-        .filter_map(|e| Some((format!("alerts/{}", e.file_name().to_str()?), e.path())))
+        .filter_map(|e| Some((format!("{sub}/{}", e.file_name().to_str()?), e.path())))
         .filter(|(name, _)| name.ends_with(".samples.yaml"))
         .collect();
     found.sort();
     found
+}
+
+/// Refuses a folder of rules that others could exchange on the way to it: each folder above it, and above what a link
+/// among its rules leads to, must be root's or ours, and written by nobody else. For commands at hand; what the mail
+/// system calls looks at the folder and its files alone.
+///
+/// # Errors
+/// [`Exit::Permission`], with the folder that others may write.
+pub fn guarded(folder: Option<&Path>) -> Result<(), Failure> {
+    let Some(root) = folder else { return Ok(()) };
+    guarded_way(root)?;
+    let subs = FOLDERS.iter().chain(&LOGS).copied();
+    for entry in subs.filter_map(|sub| fs::read_dir(root.join(sub)).ok()).flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            guarded_way(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Links that lead to links: so many are followed.
+const MOST_LINKS: usize = 40;
+
+fn guarded_way(path: &Path) -> Result<(), Failure> {
+    let mut ways = vec![std::path::absolute(path).unwrap_or_else(|_| path.to_owned())];
+    let mut at = 0;
+    while let Some(way) = ways.get(at).cloned().filter(|_| at < MOST_LINKS) {
+        at += 1;
+        for step in way.ancestors() {
+            // What is not there is told by whoever reads it.
+            let Ok(meta) = fs::symlink_metadata(step) else { continue };
+            if meta.is_symlink() {
+                owned(step, &meta)?;
+                if let Ok(target) = fs::read_link(step) {
+                    // What stands behind the link is behind its target.
+                    let behind = way.strip_prefix(step).unwrap_or(Path::new(""));
+                    ways.push(step.parent().unwrap_or(Path::new("/")).join(target).join(behind));
+                }
+            } else if meta.is_dir() {
+                trusted(step, &meta)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn list(folder: Option<&Path>, subs: &[&str]) -> Result<Vec<File>, Failure> {
@@ -152,24 +196,25 @@ fn is_rule(path: &Path, sub: &str) -> bool {
 
 /// Whoever can write rules decides where tickets go: only root, the owner of the process, or nobody else.
 fn trusted(path: &Path, meta: &fs::Metadata) -> Result<(), Failure> {
-    let uid = rustix::process::geteuid().as_raw();
-    let foreign = meta.uid() != 0 && meta.uid() != uid;
+    owned(path, meta)?;
     // A sticky folder (/tmp) lets only the owner of a file replace it.
     let writable = meta.mode() & 0o022 != 0 && !(meta.is_dir() && meta.mode() & 0o1000 != 0);
-    if !foreign && !writable {
+    if !writable {
         return Ok(());
     }
-    let what = if foreign {
-        format!("belongs to uid {}, neither root nor uid {uid}", meta.uid())
-    } else {
-        format!("may be written by others (mode {:03o})", meta.mode() & 0o777)
-    };
+    let what = format!("may be written by others (mode {:03o})", meta.mode() & 0o777);
     let failure = Failure::say(Exit::Permission, format!("rules {} {what}", path.display()));
-    Err(if foreign {
-        failure.hint(format!("chown root {0} or run as its owner", path.display()))
-    } else {
-        failure.hint(format!("chmod go-w {}", path.display()))
-    })
+    Err(failure.hint(format!("chmod go-w {}", path.display())))
+}
+
+fn owned(path: &Path, meta: &fs::Metadata) -> Result<(), Failure> {
+    let uid = rustix::process::geteuid().as_raw();
+    if meta.uid() == 0 || meta.uid() == uid {
+        return Ok(());
+    }
+    let what = format!("belongs to uid {}, neither root nor uid {uid}", meta.uid());
+    let failure = Failure::say(Exit::Permission, format!("rules {} {what}", path.display()));
+    Err(failure.hint(format!("chown root {0} or run as its owner", path.display())))
 }
 
 fn stamp(folder: Option<&Path>, files: &[File]) -> Vec<u8> {
@@ -206,11 +251,19 @@ fn read(files: Vec<File>) -> Result<Vec<Source>, Failure> {
 /// # Errors
 /// As [`load`].
 pub fn logs(folder: Option<&Path>) -> Result<LogRules, Failure> {
+    rules::logs::compile(&log_sources(folder)?).map_err(|mistakes| mistaken(&mistakes))
+}
+
+/// Their texts, as [`rules::logs::compile`] takes them.
+///
+/// # Errors
+/// Where somebody else may write one, or it is no text.
+pub fn log_sources(folder: Option<&Path>) -> Result<Vec<Source>, Failure> {
     let mut sources = rules::logs::embedded();
     for file in list(folder, &LOGS)? {
         sources.push(text_of(file)?);
     }
-    rules::logs::compile(&sources).map_err(|mistakes| mistaken(&mistakes))
+    Ok(sources)
 }
 
 /// How commands are issued on intermediate servers.
@@ -399,6 +452,34 @@ mod tests {
             mode(path, right);
         }
         assert_eq!(interval(&rules, &state), 31);
+    }
+
+    #[test]
+    fn rules_reached_through_a_folder_or_link_of_others_are_refused_and_a_sticky_one_is_not() {
+        let (folder, rules, _) = site("31s");
+        let above = folder.path().join("above");
+        fs::create_dir(&above).expect("a folder");
+        let inside = above.join("rules");
+        fs::rename(&rules, &inside).expect("moved");
+        mode(&above, 0o777);
+        let failure = guarded(Some(&inside)).expect_err("others could exchange it");
+        assert_eq!(failure.exit, Exit::Permission);
+        assert_eq!(failure.hints, [format!("chmod go-w {}", above.display())]);
+        // Through a link outside of it, too; and through a file that is a link into it.
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&inside, &link).expect("a link");
+        assert_eq!(guarded(Some(&link)).expect_err("by a link").exit, Exit::Permission);
+        let own = folder.path().join("own");
+        fs::create_dir_all(own.join("logs")).expect("a folder");
+        std::os::unix::fs::symlink(inside.join("autoticket.yaml"), own.join("logs/x.yaml")).expect("a link");
+        assert_eq!(guarded(Some(&own)).expect_err("by a rule").exit, Exit::Permission);
+        mode(&above, 0o1777);
+        for way in [&inside, &link, &own] {
+            guarded(Some(way)).expect("nobody else can exchange it");
+        }
+        mode(&above, 0o755);
+        guarded(Some(&inside)).expect("ours");
+        guarded(Some(&folder.path().join("nowhere"))).expect("who reads it tells");
     }
 
     #[test]

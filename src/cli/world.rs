@@ -25,6 +25,9 @@ pub struct Globals {
     /// Print JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Never the present folder's rules, where anybody could have put some: for commands that start programs.
+    #[arg(skip)]
+    pub never_here: bool,
 }
 
 impl Globals {
@@ -52,6 +55,7 @@ impl Globals {
             ["/etc/autoticket", "./rules"]
                 .iter()
                 .map(PathBuf::from)
+                .take(if self.never_here { 1 } else { 2 })
                 .find(|p| p.join("autoticket.yaml").is_file() || p.join("alerts").is_dir())
         })
     }

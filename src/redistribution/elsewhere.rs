@@ -48,7 +48,12 @@ pub fn join(run: &mut Run, user: Option<&str>, rule: &LogRule, commands: &[Run])
             run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place });
         }
     }
-    if let Some(option) = super::command::without_effect(&command.argv, &rule.command.without_effect) {
+    // Only where it cannot have been another one, with effect: what failed is not left out on a guess.
+    let idle = |given: &Run| {
+        let argv = given.command.as_ref().map_or(&[][..], |command| &command.argv);
+        super::command::without_effect(argv, &rule.command.without_effect).map(str::to_owned)
+    };
+    if let Some(option) = idle(taken).filter(|_| fitting.iter().all(|given| idle(given).is_some())) {
         run.why = Some(format!("`{option}`: without effect"));
         run.outcome = Outcome::Skipped;
     }

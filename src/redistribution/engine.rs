@@ -13,7 +13,7 @@ use super::written::{self, Built, Ending, Line};
 use crate::alert::name::same;
 use crate::rules::logs::model::{Does, Field};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Examples of lines that no rule understood.
@@ -28,6 +28,8 @@ pub enum Keep {
     /// Those in which something is left to be delivered (any outcome but `ok`), and those that may have brought
     /// somebody what it lacked.
     Undelivered,
+    /// None: they are counted by what became of them.
+    Tally,
 }
 
 /// What is kept of logs, besides what a [`Keep`] says.
@@ -50,11 +52,27 @@ pub struct Coverage {
     pub scanned: bool,
     /// The first that no event matches.
     pub examples: Vec<(Place, String)>,
+    /// How many records each event of the rule matched, where every line was looked at.
+    pub events: Vec<u64>,
+    /// Runs by their outcome, where they were counted.
+    pub runs: BTreeMap<Outcome, u64>,
+    /// Recipients of those, by theirs.
+    pub recipients: BTreeMap<Outcome, u64>,
+    /// Runs of those that have their command in this log.
+    pub commands: u64,
 }
 
 impl Coverage {
     pub fn not_understood(&self) -> u64 {
         self.lines - self.understood
+    }
+
+    fn tally(&mut self, run: &Run) {
+        *self.runs.entry(run.outcome).or_default() += 1;
+        self.commands += u64::from(run.command.is_some());
+        for recipient in &run.recipients {
+            *self.recipients.entry(recipient.outcome).or_default() += 1;
+        }
     }
 }
 
@@ -207,7 +225,7 @@ impl Engine {
     pub fn new(reader: Arc<Reader>, keep: Keep, wanted: Wanted) -> Self {
         let scan = match keep {
             Keep::Undelivered => Scan::new(&reader, wanted.server.as_deref()),
-            Keep::All => None,
+            Keep::All | Keep::Tally => None,
         };
         let mut lacking = Lacking::default();
         for name in &wanted.lacking {
@@ -224,7 +242,7 @@ impl Engine {
             lacking,
             missed: false,
             too_many: false,
-            coverage: Coverage::default(),
+            coverage: Coverage { events: vec![0; reader.events.len()], ..Coverage::default() },
         };
         let (open, key) = (HashMap::new(), Vec::new());
         Self { scan, reader, keep, runs, open, key, pending: None, understood: true, wanted, again: false }
@@ -363,6 +381,7 @@ impl Engine {
             self.example(record, number);
         }
         let Some((event, values)) = found else { return };
+        self.runs.coverage.events[event] += 1;
         let does = reader.events[event].does;
         if does == Does::Nothing {
             return;
@@ -443,6 +462,12 @@ impl Engine {
         }
         open.record.insert(0, ending as u8);
         put(&mut open.record, u64::MAX);
+        if self.keep == Keep::Tally {
+            if let Some(built) = build(&self.reader, &self.runs.files, &open.record) {
+                self.runs.coverage.tally(&built.run);
+            }
+            return;
+        }
         let keep = self.keep == Keep::All || {
             let run = build(&self.reader, &self.runs.files, &open.record).map(|built| built.run);
             let lacking = &mut self.runs.lacking;

@@ -3,6 +3,7 @@
 //! In: paths, a period, limits, a function that finds the time of a line. Out: blocks of lines in order, and a
 //! [`Report`] of what was read, left and wrong. It does not know what a line means, and it never writes.
 
+mod artifact;
 mod bisect;
 mod choose;
 mod collect;
@@ -16,6 +17,7 @@ mod scan;
 mod source;
 mod stream;
 
+pub use artifact::Folder;
 pub use choose::{Choice, Wanted, choose};
 pub use decompress::Packing;
 pub use open::{About, Chosen};
@@ -26,6 +28,14 @@ pub use source::Encoding;
 pub use stream::{Block, lines};
 
 use jiff::SignedDuration;
+use std::path::Path;
+
+/// Whether two files are of one family: a live log and what was rotated out of it.
+pub fn are_family(one: &str, other: &str) -> bool {
+    let (one, other) = (Path::new(one), Path::new(other));
+    let live = |path: &Path| path.file_name().map(|name| family::Member::of(&name.to_string_lossy()).live);
+    one.parent() == other.parent() && live(one).is_some() && live(one) == live(other)
+}
 
 /// Bounds on what a hostile or broken log can cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

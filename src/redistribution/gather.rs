@@ -3,6 +3,7 @@
 //! In: paths, logfile rules, a period. Out: runs, commands to join them with, and what the operator must know of the
 //! reading. Files are opened by [`super::files`]; commands are not rebuilt here.
 
+use super::artifacts;
 use super::attempts::packages;
 use super::elsewhere::join;
 use super::engine::{self, Coverage, Engine, Keep, Runs};
@@ -13,10 +14,11 @@ use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{Broken, Reader};
 use super::recognise::{BEGINNING, recognise};
+use super::runner;
 use super::scan::{Scan, Scanned};
 use crate::alert::name::same;
-use crate::rules::logs::LogRules;
 use crate::rules::logs::model::Field;
+use crate::rules::logs::{LogRule, LogRules};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,8 @@ pub struct Gathered {
     bases: HashMap<Arc<str>, u64>,
     /// Commands of logs that hold nothing else, for those that lack them.
     commands: Vec<Run>,
+    /// Runs of ansible-runner's artifact folders.
+    artifacts: Vec<Run>,
     /// The files of each of `runs`.
     stretches: Vec<Vec<Chosen>>,
 }
@@ -102,6 +106,9 @@ const SHARE: usize = 128 << 10;
 /// How long before the period a run may have begun whose results lie in it, and how long after it one may end.
 const BESIDE: SignedDuration = SignedDuration::from_hours(1);
 
+/// Why the last command of a log may not be whole.
+const TORN: &str = "the log ends inside its line: the rest of it may be missing";
+
 /// Depth to which folders are looked into: logs beside rotated ones, runner artifacts in their folders.
 const DEPTH: usize = 3;
 
@@ -113,9 +120,10 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
     let readers: Vec<Arc<Reader>> =
         ask.rules.rules.iter().map(|rule| Reader::new(rule).map(Arc::new)).collect::<Result<_, _>>()?;
     let wished = match ask.format {
+        Some(runner::RULE) | None => None,
         Some(name) => Some(named(&readers, name)?),
-        None => None,
     };
+    let only_artifacts = ask.format == Some(runner::RULE);
     let mut gathered = Gathered::default();
     // First every file, to find out which rule reads it; then those of the period.
     let never: &dyn Fn(&About, &[u8]) -> Option<Timestamp> = &|_, _| None;
@@ -125,6 +133,7 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
         until: None,
         depth: DEPTH,
         limits: ask.limits,
+        artifacts: ask.format.is_none_or(|format| format == runner::RULE),
         time_of: never,
     };
     let all = files::choose(&wanted);
@@ -132,6 +141,10 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
     for chosen in &all.files {
         let found = match &wished {
             Some(reader) => Ok((Arc::clone(reader), "named with --format".to_owned())),
+            None if only_artifacts => {
+                Err("it is no artifact of ansible-runner, which is a folder with the file `command`"
+                    .to_owned())
+            }
             None => recognise(&readers, &chosen.head(BEGINNING)).map(|found| (found.reader, found.reason)),
         };
         let file = Arc::clone(&chosen.about.file);
@@ -145,7 +158,21 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
         };
         gathered.formats.push(Format { file, rule, reason });
     }
-    // A family is of one kind: a member whose beginning nobody knows (it begins inside a run) is read as its next.
+    // A family is of one kind: a member whose beginning nobody knows (it begins inside a run) is read as its neighbour.
+    let names: Vec<Arc<str>> = all.files.iter().map(|chosen| Arc::clone(&chosen.about.file)).collect();
+    let pairs = names.windows(2).map(|pair| (&pair[0], &pair[1]));
+    for (file, next) in pairs.clone().rev().chain(pairs.map(|(a, b)| (b, a))) {
+        if !by_file.contains_key(file)
+            && files::are_family(file, next)
+            && let Some(reader) = by_file.get(next).map(Arc::clone)
+            && let Some(format) = gathered.formats.iter_mut().find(|format| format.file == *file)
+        {
+            let id = reader.rule().id.clone();
+            format.reason = format!("{id}: read as {next}, of the same family");
+            format.rule = Some(id);
+            by_file.insert(Arc::clone(file), reader);
+        }
+    }
     let time_of = |about: &About, line: &[u8]| {
         let reader = by_file.get(&about.file)?;
         time_of(reader, line, &around(about, &ask.zone))
@@ -155,6 +182,12 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
     let wanted = Wanted { since: began, until: ended, time_of: &time_of, ..wanted };
     let chosen = if ask.since.is_none() && ask.until.is_none() { all } else { files::choose(&wanted) };
     gathered.report = chosen.report;
+    if let Some(rule) = ask.rules.named(runner::OPTIONS) {
+        let (runs, formats, report) = artifacts::read(&chosen.artifacts, rule, began, &ask.limits);
+        gathered.artifacts = runs;
+        gathered.formats.extend(formats);
+        gathered.report.add(report);
+    }
     let known: Vec<(Chosen, Arc<Reader>)> = chosen
         .files
         .into_iter()
@@ -174,7 +207,10 @@ pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
 }
 
 fn named(readers: &[Arc<Reader>], name: &str) -> Result<Arc<Reader>, Error> {
-    let known = || readers.iter().map(|reader| reader.rule().id.as_str()).collect::<Vec<_>>().join(", ");
+    let known = || {
+        let ids = readers.iter().map(|reader| reader.rule().id.as_str());
+        ids.chain([runner::RULE]).collect::<Vec<_>>().join(", ")
+    };
     let found = readers.iter().find(|reader| reader.rule().id == name);
     found.map(Arc::clone).ok_or_else(|| Error::NoSuchRule { name: name.to_owned(), known: known() })
 }
@@ -197,7 +233,8 @@ impl Gathered {
     fn read(&mut self, stretch: &[(Chosen, Arc<Reader>)], ask: &Ask<'_>) -> Result<(), Error> {
         let Some((_, reader)) = stretch.first() else { return Ok(()) };
         // Of a log that holds nothing but commands all are wanted: what they led to stands elsewhere.
-        let keep = if is_of_commands(reader) { Keep::All } else { ask.keep };
+        let commands = is_of_commands(reader);
+        let keep = if commands && ask.keep != Keep::Tally { Keep::All } else { ask.keep };
         let wanted = engine::Wanted {
             server: ask.server.map(str::to_owned),
             lacking: ask.lacking.clone(),
@@ -205,7 +242,12 @@ impl Gathered {
         };
         let mut engine = Engine::new(Arc::clone(reader), keep, wanted);
         let files: Vec<Chosen> = stretch.iter().map(|(file, _)| file.clone()).collect();
-        self.report.add(run_through(&mut engine, &files, ask));
+        let mut torn = Vec::new();
+        let mut report = run_through(&mut engine, &files, ask, commands.then_some(&mut torn));
+        if commands {
+            report.files.iter_mut().for_each(|file| file.torn = false);
+        }
+        self.report.add(report);
         let runs = engine.finish();
         if runs.too_many {
             let file = files.first().map(|file| file.about.file.to_string());
@@ -219,8 +261,18 @@ impl Gathered {
                 }
             }
         }
-        if is_of_commands(reader) {
-            self.commands.extend(runs.iter());
+        if commands {
+            let continued = reader.rule().continued.is_some();
+            let mut given: Vec<Run> = runs.iter().collect();
+            for (file, line) in &torn {
+                let last = given.iter_mut().rfind(|run| run.place.file == *file);
+                if let Some(run) = last.filter(|run| continued || run.place.line == *line)
+                    && let Some(command) = &mut run.command
+                {
+                    command.doubts.push(TORN.to_owned());
+                }
+            }
+            self.commands.append(&mut given);
         }
         self.runs.push(runs);
         self.stretches.push(files);
@@ -229,7 +281,9 @@ impl Gathered {
 
     /// Every run, with the command of another log where its own has none.
     pub fn runs(&self) -> impl Iterator<Item = Run> {
-        self.results().flat_map(move |(runs, _)| (0..runs.len()).filter_map(move |at| self.run(runs, at)))
+        let read = self.results();
+        let read = read.flat_map(move |(runs, _)| (0..runs.len()).filter_map(move |at| self.run(runs, at)));
+        read.chain(self.artifacts.iter().cloned())
     }
 
     /// Runs that name recipients or outcomes, with their files.
@@ -282,7 +336,7 @@ impl Gathered {
                     most: Some(MOST_RUNS),
                 };
                 let mut engine = Engine::again(&mut self.runs[at], &listed, wanted);
-                let report = run_through(&mut engine, &self.stretches[at], ask);
+                let report = run_through(&mut engine, &self.stretches[at], ask, None);
                 self.report.add(report);
                 let runs = engine.finish();
                 if runs.too_many {
@@ -308,9 +362,14 @@ impl Gathered {
         Ok(successes)
     }
 
-    /// Lines understood and not, of each rule.
-    pub fn coverage(&self) -> impl Iterator<Item = (&str, &Coverage)> {
-        self.runs.iter().map(|runs| (runs.reader().rule().id.as_str(), &runs.coverage))
+    /// Lines understood and not, of each stretch of files that one rule reads.
+    pub fn coverage(&self) -> impl Iterator<Item = (&LogRule, &Coverage)> {
+        self.runs.iter().map(|runs| (runs.reader().rule(), &runs.coverage))
+    }
+
+    /// Runs of ansible-runner's artifact folders.
+    pub fn artifacts(&self) -> &[Run] {
+        &self.artifacts
     }
 
     fn place(&self, run: &mut Run) {
@@ -329,10 +388,15 @@ impl Gathered {
 }
 
 /// Files of one stretch: pieces side by side where literals lead through them, else line by line.
-fn run_through(engine: &mut Engine, files: &[Chosen], ask: &Ask<'_>) -> Report {
+fn run_through(
+    engine: &mut Engine,
+    files: &[Chosen],
+    ask: &Ask<'_>,
+    torn: Option<&mut Vec<(Arc<str>, u64)>>,
+) -> Report {
     match engine.scan() {
         Some(scan) => scanned(engine, &scan, files, ask),
-        None => through(engine, files, ask),
+        None => through(engine, files, ask, torn),
     }
 }
 
@@ -399,16 +463,31 @@ fn ended<'b>(block: &Block<'b>) -> &'b [u8] {
     }
 }
 
-/// Files line by line, in turn.
-fn through(engine: &mut Engine, files: &[Chosen], ask: &Ask<'_>) -> Report {
+/// Files line by line, in turn. `torn`: last lines without an end are taken too, and told there.
+fn through(
+    engine: &mut Engine,
+    files: &[Chosen],
+    ask: &Ask<'_>,
+    mut torn: Option<&mut Vec<(Arc<str>, u64)>>,
+) -> Report {
     let mut report = Report::default();
     for file in files {
         engine.file(Arc::clone(&file.about.file), around(&file.about, &ask.zone));
-        let engine = Mutex::new(&mut *engine);
+        let state = Mutex::new((&mut *engine, torn.as_deref_mut()));
         let done = files::scan(std::slice::from_ref(file), 1, &ask.limits, |segment| {
             segment.blocks(|block| {
-                let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
-                engine.block(ended(&block), 1 + block.lines_before);
+                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                let (engine, torn) = &mut *state;
+                let whole = ended(&block);
+                let text = match torn {
+                    Some(torn) if whole.len() < block.bytes.len() => {
+                        let before = memchr::memchr_iter(b'\n', whole).count() as u64;
+                        torn.push((Arc::clone(&file.about.file), 1 + block.lines_before + before));
+                        block.bytes
+                    }
+                    _ => whole,
+                };
+                engine.block(text, 1 + block.lines_before);
             });
         });
         report.add(done.report);

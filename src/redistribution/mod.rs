@@ -5,7 +5,9 @@
 
 pub mod approval;
 mod arena;
+mod artifacts;
 pub mod attempts;
+pub mod claims;
 mod command;
 pub mod comparison;
 mod elsewhere;

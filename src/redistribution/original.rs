@@ -9,9 +9,8 @@ use super::engine::{Keep, Runs};
 use super::model::{Narrowing, Recipient, Run};
 use super::plan::{Grade, Rebuilt};
 use super::rebuild::{LIST, ListText, rebuild};
-use super::runner::{self, Artifact, Text};
+use super::runner::{self, Artifact, Hosts, Text};
 use super::samples::{read, reader};
-use crate::rules::logs::model::LogNarrowing;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -150,14 +149,7 @@ fn only(runs: &Runs, what: &str) -> Run {
 }
 
 fn narrowing(rule: &str) -> Narrowing {
-    match reader(rule).rule().narrowing.clone().expect("each shipped format that holds results narrows") {
-        LogNarrowing::Replace { options, separator } => Narrowing::Replace { options, separator },
-        LogNarrowing::Insert { option, also, separator, joined, at } => {
-            Narrowing::Insert { option, also, separator, joined, at }
-        }
-        LogNarrowing::Listfile { options, field } => Narrowing::Listfile { options, field },
-        LogNarrowing::Whole => Narrowing::Whole,
-    }
+    reader(rule).rule().narrowing.clone().expect("it narrows")
 }
 
 /// The one command that is rebuilt from a run.
@@ -338,17 +330,16 @@ fn ansible_runner(seed: u64) {
         "failures": count(&|(name, failed)| *failed && !name.starts_with("db")), "processed": count(&|_| true)}});
     let stats = stats.to_string();
     let text = |file: &str, text| Text { file: Arc::from(file), text };
-    let artifact = Artifact {
-        id: "7",
-        command: text("command", &command),
-        rc: Some("4"),
-        status: Some("failed"),
-        stats: Some(text("job_events/9-x.json", &stats)),
-    };
+    let mut hosts = Hosts::default();
+    hosts.event(&text("job_events/9-x.json", &stats)).expect("an event");
+    let command = text("command", &command);
+    let (rc, status) = (Some("4"), Some("failed"));
+    let artifact =
+        Artifact { id: "7", command: command.clone(), rc, status, first: None, written: None, hosts };
     let run = runner::run(&artifact, reader("ansible").rule()).expect("right");
-    let built = rebuilt(&run, "ansible", None, &command);
-    inserted(&case, &argv, &built, &["--limit", "-l"], &command);
-    exact(&built, &command);
+    let built = rebuilt(&run, "ansible", None, command.text);
+    inserted(&case, &argv, &built, &["--limit", "-l"], command.text);
+    exact(&built, command.text);
 }
 
 fn joblog(seed: u64) {

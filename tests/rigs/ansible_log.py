@@ -134,6 +134,7 @@ def main():
         cases["dense"] = (whole, [item for run in runs for item in run.expected(dense=True)])
         proven(tally, cases["dense"][1])
         judge = Judge(machine, options)
+        twins(tally, machine, auth, judge, options)
         for name, (logs, expected) in cases.items():
             paths = []
             for file, content in logs.items():
@@ -145,6 +146,26 @@ def main():
             if not options.truth:
                 judge.case(tally, name, paths, expected)
     tally.done(", truth only" if options.truth else "")
+
+
+def twins(tally, machine, auth, judge, options):
+    """Two commands of one user within a second, results in one log: which is whose cannot be known, so both are named."""
+    folder, since = f"{FOLDER}/twins", len(auth)
+    for file, content in (("hosts", INVENTORY), ("site.yml", PLAYBOOK), ("ansible.cfg", CONFIG.format(folder=folder))):
+        machine.write(f"{folder}/{file}", content)
+    both = [shlex.join(["sudo", "/usr/bin/ansible-playbook", "-i", "hosts", "site.yml", "-e", f"note={note}"])
+            for note in ("one", "two")]
+    machine.start("sh", "-c", f"{both[0]} & {both[1]} & wait", directory=folder)
+    until(lambda: sum("session closed" in line for line in auth[since:]) >= 2, 10)
+    given = [line for line in auth[since:] if "COMMAND=" in line]
+    tally.check("twins: sudo saw both", len(given) == 2, str(given))
+    log = machine.read(f"{folder}/ansible.log")
+    tally.check("twins: two runs in one log", len(set(re.findall(r" p=(\d+) ", log))) == 2, log[-400:])
+    paths = [f"/var/log/cases/twins/{name}" for name in ("ansible.log", "auth.log")]
+    machine.write(paths[0], log)
+    machine.write(paths[1], "".join(f"{line}\n" for line in auth[since:]))
+    if not options.truth:
+        judge.ambiguous(tally, "twins", paths, {"web2": "failed", "web3": "unreachable"}, 2)
 
 
 def as_sudo_writes(argv):
@@ -173,6 +194,22 @@ class Judge:
         wrong = differences(plan, expected)
         tally.check(f"{name}: the plan", not wrong, "; ".join(wrong))
         tally.check(f"{name}: --list's exit status", status == (1 if expected else 0), str(status))
+
+    def ambiguous(self, tally, name, paths, failed, runs):
+        """Each run's command is one of several: graded so, every candidate named, and not approved with all others."""
+        _, plan = self.program.listed(paths)
+        jobs = [job for job in plan["jobs"] if job["recipients"]["failed"]]
+        tally.check(f"{name}: {runs} jobs", len(jobs) == runs, str(jobs))
+        for job in jobs:
+            said = {recipient["name"]: recipient["outcome"] for recipient in job["recipients"]["failed"]}
+            tally.check(f"{name}: {job['id']} who failed", said == failed, str(said))
+            for command in job["commands"]:
+                tally.check(f"{name}: {command['id']} is ambiguous", command["grade"] == "ambiguous", str(command))
+                named = re.findall(r"auth\.log:\d+", " ".join(command["doubts"]))
+                tally.check(f"{name}: {command['id']} names both", len(set(named)) == 2, str(command["doubts"]))
+        before = self.program.journal().stdout
+        self.program.approve_all(paths)
+        tally.check(f"{name}: approved in bulk", self.program.journal().stdout == before)
 
 
 def keep(out, name, file, content):

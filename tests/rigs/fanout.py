@@ -63,12 +63,13 @@ class Story:
     def swdist(self, *argv):
         return self.typed(*argv, directory="/srv")
 
-    def typed(self, *argv, **more):
-        """A command as somebody types it, kept with what it said."""
-        done = self.server.start(*argv, **more)
+    def typed(self, *argv, at=None, **more):
+        """A command as somebody types it (on the server, unless `at` names another machine), kept with what it said."""
+        machine = at or self.server
+        done = machine.start(*argv, **more)
         said = (done.stdout + done.stderr).decode(errors="replace").rstrip()
         status = f"\n(exit status {done.returncode})" if done.returncode else ""
-        self.transcript.append(f"{self.server.name}# {shlex.join(argv)}\n{said}{status}".rstrip())
+        self.transcript.append(f"{machine.name}# {shlex.join(argv)}\n{said}{status}".rstrip())
         return done
 
     def records(self):
@@ -133,6 +134,7 @@ class Story:
         wanted = self.expected("is38", f"/srv/packages/{PACKAGE}", 0o600)
         self.tally.check("h3 has the package, with its modes", self.tree("h3", f"{SITE}/{PACKAGE}") == wanted,
                          str(listing(self.tree("h3", f"{SITE}/{PACKAGE}"))))
+        self.typed("ls", f"{SITE}/{PACKAGE}", at=self.fleet["h3"])
         self.tally.check("a second run ends with 0", self.issue_native([]) == 0)
         self.tally.check("a second run does nothing", len(self.records()) == before + 1, str(self.records()))
 
@@ -230,6 +232,34 @@ class Story:
         return self.server.start(*narrowed, directory="/srv").returncode if expected else 0
 
 
+def plain(text):
+    """A transcript without what differs from day to day: times, process ids, keys, counts of bytes; and without the
+    folder of the state, which is the usual one."""
+    for pattern, stand_in in ((r"\d{4}-\d\d-\d\d[T ][\d:.]+Z", "TIME"), (r"dm\[\d+\]", "dm[PID]"),
+                              (r"\b[0-9a-f]{8,}…?", "KEY"), (r"read [\d.]+ k?B?(bytes)?", "read N"),
+                              (r" --state /var/lib/autoticket", ""), (r"[ \t]+$", "")):
+        text = re.sub(pattern, stand_in, text, flags=re.M)
+    return text
+
+
+def as_the_readme_says(tally, transcript):
+    """The commands and answers in the README stand in this transcript, in that order."""
+    readme = (HERE.parent.parent / "README.md").read_text(encoding="utf-8")
+    shown = next(block for block in re.findall(r"```console\n(.*?)```", readme, re.S) if block.startswith("is38# "))
+    rest, typed = [plain(step) for step in transcript], plain(shown).strip().split("\n\n")
+    # An answer may hold a blank line: what does not begin with a prompt belongs to the step before.
+    steps = []
+    for part in typed:
+        if re.match(r"\w+# ", part):
+            steps.append(part)
+        else:
+            steps[-1] += "\n\n" + part
+    for step in steps:
+        found = step in rest
+        tally.check("the README's transcript", found, f"nobody typed or read\n{step}\nbut\n" + "\n\n".join(rest[:7]))
+        rest = rest[rest.index(step) + 1:] if found else rest
+
+
 def results(log):
     """Job, recipient and state of each result in a native log."""
     return re.findall(r"^\S+ \S+ \S+: job=(\S+) target=(\S+) state=(\S+)", log, re.M)
@@ -266,6 +296,8 @@ def main():
         story.redistributes()
         story.bare_clush()
         story.rows_of_other_hosts()
+        if not options.by_hand:
+            as_the_readme_says(tally, story.transcript)
         if options.show:
             print("\n\n".join(story.transcript), flush=True)
     tally.done(", by hand" if options.by_hand else "")

@@ -124,7 +124,5 @@ fn job_logs_of_gnu_parallel_hold_what_truly_ran() {
 
 #[test]
 fn logs_of_ansible_and_sudo_hold_what_truly_ran() {
-    // The program itself is judged by hand: which of two commands given within seconds was a run's own depends on the
-    // pace of the machine.
-    rig("ansible_log.py", &["--truth"]);
+    rig("ansible_log.py", &[]);
 }

@@ -15,7 +15,7 @@ use crate::redistribution::files::Report;
 use crate::redistribution::gather::{Format, Gathered};
 use crate::redistribution::plan::{Job, Plan, Rebuilt};
 use crate::redistribution::planning;
-use crate::rules::logs::LogRules;
+use crate::rules::logs::{LogRule, LogRules};
 use crate::rules::redistribution::ServerRule;
 use crate::store::Access;
 use crate::store::journal::JournalRow;
@@ -71,8 +71,8 @@ pub(super) struct Covered {
 
 impl Read {
     pub(super) fn of(gathered: &Gathered) -> Read {
-        let covered = |(rule, coverage): (&str, &Coverage)| Covered {
-            rule: rule.to_owned(),
+        let covered = |(rule, coverage): (&LogRule, &Coverage)| Covered {
+            rule: rule.id.clone(),
             lines: coverage.lines,
             not_understood: coverage.not_understood(),
         };

@@ -4,19 +4,20 @@
 
 use super::super::Failure;
 use super::aside::Aside;
-use super::surveyed::{delivered, issued_environment, narrowing, recorded_name, with_world};
+use super::surveyed::{delivered, issued_environment, recorded_name, with_world};
 use crate::alert::name;
 use crate::redistribution::gather::Gathered;
 use crate::redistribution::join::{Record, Success};
-use crate::redistribution::model::{Narrowing, Run};
+use crate::redistribution::model::Run;
 use crate::redistribution::plan::{Job, Plan};
 use crate::redistribution::planning::{self, Selection};
+use crate::redistribution::runner;
 use crate::rules::logs::LogRules;
 use crate::rules::redistribution::ServerRule;
 use crate::store::Store;
 use crate::store::journal::Journal;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// What a plan is made of besides the logs.
 #[derive(Debug)]
@@ -42,11 +43,9 @@ pub(super) fn planned(
     aside: &Aside,
 ) -> Result<Plan, Failure> {
     let Sources { gathered, records, successes, selection } = sources;
-    let narrowings: HashMap<String, Option<Narrowing>> =
-        logs.rules.iter().map(|rule| (rule.id.clone(), rule.narrowing.as_ref().map(narrowing))).collect();
     let device = |name: &str| recorded_name(store?, name);
     let environment = issued_environment(rule);
-    let narrowing_of = |rule: &str| narrowings.get(rule).cloned().flatten();
+    let narrowing_of = |rule: &str| logs.named(runner::rule_of(rule))?.narrowing.clone();
     let trouble = RefCell::new(None);
     let of_journal = |job: &Job| match journal.map(|journal| delivered(journal, job)) {
         Some(Ok(delivered)) => delivered,

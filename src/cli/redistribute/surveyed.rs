@@ -20,10 +20,9 @@ use crate::redistribution::model::{Narrowing, Place, Run};
 use crate::redistribution::plan::{Job, Plan};
 use crate::redistribution::planning::{self, Selection};
 use crate::redistribution::rebuild::ListText;
-use crate::redistribution::run_command;
 use crate::redistribution::states::State;
+use crate::redistribution::{run_command, runner};
 use crate::rules::logs::LogRules;
-use crate::rules::logs::model::LogNarrowing;
 use crate::rules::redistribution::{Manager, RedistributionRules, ServerRule};
 use crate::store::journal::{Journal, JournalRow};
 use crate::store::{Access, Error, FailedFilter, Store, owned_by_us};
@@ -59,6 +58,7 @@ pub(super) fn folder(globals: &Globals) -> Option<PathBuf> {
 
 pub(super) fn rules(globals: &Globals) -> Result<(LogRules, RedistributionRules), Failure> {
     let folder = folder(globals);
+    rules_folder::guarded(folder.as_deref())?;
     Ok((rules_folder::logs(folder.as_deref())?, rules_folder::issuing(folder.as_deref())?))
 }
 
@@ -183,10 +183,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
     };
     let mut gathered = gather(&asked).map_err(unread)?;
     // Of those whom the list of a run that was cut short names, the log may tell that they were served.
-    let narrowing_of = |id: &str| {
-        let rule = logs.rules.iter().find(|rule| rule.id == id)?;
-        rule.narrowing.as_ref().map(narrowing)
-    };
+    let narrowing_of = |rule: &str| logs.named(runner::rule_of(rule))?.narrowing.clone();
     let own = gathered.runs().filter(|run| is_own(run, &server));
     let cut = own.filter_map(|run| planning::list_of(&run, narrowing_of(&run.rule).as_ref(), &list));
     let listed: Vec<String> = cut.flat_map(|(_, names)| names).collect();
@@ -398,17 +395,6 @@ pub(super) fn recorded_name(store: &Store, name: &str) -> Option<String> {
     verify(&stated, &records).record().map(|record| record.name.clone())
 }
 
-pub(super) fn narrowing(rule: &LogNarrowing) -> Narrowing {
-    match rule.clone() {
-        LogNarrowing::Replace { options, separator } => Narrowing::Replace { options, separator },
-        LogNarrowing::Insert { option, also, separator, joined, at } => {
-            Narrowing::Insert { option, also, separator, joined, at }
-        }
-        LogNarrowing::Listfile { options, field } => Narrowing::Listfile { options, field },
-        LogNarrowing::Whole => Narrowing::Whole,
-    }
-}
-
 /// What every command finds in its environment, as far as approval binds it.
 pub(super) fn issued_environment(rule: &ServerRule) -> Vec<(String, String)> {
     let own = [("PATH", FOLDERS.join(":")), ("LANG", "C.UTF-8".to_owned())];
@@ -522,9 +508,10 @@ fn notes(plan: &mut Plan, gathered: &Gathered, state: bool) {
         if coverage.not_understood() > 0 {
             let first = coverage.examples.first().map(|(place, text)| format!(", first {place}: {text}"));
             plan.notes.push(format!(
-                "{} of {} not understood by {rule}{}",
+                "{} of {} not understood by {}{}",
                 coverage.not_understood(),
                 show::count(coverage.lines, "line"),
+                rule.id,
                 first.unwrap_or_default()
             ));
         }

@@ -12,6 +12,7 @@
 //! it, by as much as lines of one file may stand out of order.
 
 use super::Limits;
+use super::artifact::Folder;
 use super::bisect::{Found as Searched, Probes};
 use super::collect::{Collected, Found, collect};
 use super::copies::{same_text, spare};
@@ -36,6 +37,8 @@ pub struct Wanted<'a> {
     /// How far folders in folders are looked into; 0: not.
     pub depth: usize,
     pub limits: Limits,
+    /// Artifact folders of ansible-runner are told apart, not looked into.
+    pub artifacts: bool,
     /// The time of a line (without its end), where it has one. Called from one thread, for a few lines of each file.
     pub time_of: &'a dyn Fn(&About, &[u8]) -> Option<Timestamp>,
 }
@@ -45,6 +48,7 @@ pub struct Wanted<'a> {
 pub struct Choice {
     /// Families together, each from its oldest file to its live log.
     pub files: Vec<Chosen>,
+    pub artifacts: Vec<Folder>,
     /// What was left, and what was read to find that out.
     pub report: Report,
 }
@@ -70,7 +74,8 @@ struct Candidate {
 
 /// Finds the files of a period. Nothing here fails as a whole: what can't be read is a fault in the report.
 pub fn choose(wanted: &Wanted<'_>) -> Choice {
-    let Collected { found, left, faults } = collect(wanted.paths, wanted.depth, wanted.limits.files);
+    let Collected { found, artifacts, left, faults } =
+        collect(wanted.paths, wanted.depth, wanted.limits.files, wanted.artifacts);
     let mut report = Report { left, faults, ..Report::default() };
     let families = families(&found);
     let by_name: Vec<Option<String>> =
@@ -105,7 +110,7 @@ pub fn choose(wanted: &Wanted<'_>) -> Choice {
             }
         }
     }
-    Choice { files, report }
+    Choice { files, artifacts, report }
 }
 
 /// A number per file, equal within a family.

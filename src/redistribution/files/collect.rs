@@ -5,6 +5,7 @@
 //! A file without a rotation's ending stands for its family (`x.log` for `x.log.1` and `x-2026-03-15.log.zst`); one that
 //! has such an ending stands for itself. A folder stands for the files in it.
 
+use super::artifact::Folder;
 use super::family::{Member, Turn};
 use super::open::{Id, fault_in, fault_of, id_of, open, refusal, shown_path};
 use super::report::{Fault, Kind, Left};
@@ -45,6 +46,7 @@ impl Found {
 pub(super) struct Collected {
     /// Families together, each in order of its turns.
     pub(super) found: Vec<Found>,
+    pub(super) artifacts: Vec<Folder>,
     pub(super) left: Vec<Left>,
     pub(super) faults: Vec<Fault>,
 }
@@ -59,6 +61,8 @@ struct Place {
 
 struct Collector {
     most: usize,
+    /// None: artifact folders are folders like any other.
+    artifacts: Option<Vec<Folder>>,
     places: Vec<Place>,
     files: Vec<Found>,
     known: HashSet<Id>,
@@ -68,10 +72,12 @@ struct Collector {
     faults: Vec<Fault>,
 }
 
-/// `most`: files that are looked at; `depth`: how far folders in folders are looked into.
-pub(super) fn collect(paths: &[PathBuf], depth: usize, most: usize) -> Collected {
+/// `most`: files that are looked at; `depth`: how far folders in folders are looked into; `artifacts`: whether folders
+/// of ansible-runner are told apart.
+pub(super) fn collect(paths: &[PathBuf], depth: usize, most: usize, artifacts: bool) -> Collected {
     let mut collector = Collector {
         most,
+        artifacts: artifacts.then(Vec::new),
         places: Vec::new(),
         files: Vec::new(),
         known: HashSet::new(),
@@ -105,6 +111,14 @@ pub(super) fn collect(paths: &[PathBuf], depth: usize, most: usize) -> Collected
 impl Collector {
     fn ask(&mut self, path: &Path, asked: usize, depth: usize) {
         if fs::metadata(path).is_ok_and(|meta| meta.is_dir()) {
+            if let Some(artifacts) = &mut self.artifacts
+                && let Some(artifact) = Folder::at(path)
+            {
+                if !artifacts.contains(&artifact) {
+                    artifacts.push(artifact);
+                }
+                return;
+            }
             self.places.push(Place { folder: path.to_owned(), live: None, asked });
             if depth > 0 {
                 let mut inner: Vec<PathBuf> = entries(path)
@@ -268,7 +282,8 @@ impl Collector {
         refused.extend(hidden);
         // Only bytes of files can be skipped.
         refused.iter_mut().for_each(|left| left.size = 0);
-        Collected { found: self.files, left: refused, faults: self.faults }
+        let artifacts = self.artifacts.unwrap_or_default();
+        Collected { found: self.files, artifacts, left: refused, faults: self.faults }
     }
 }
 

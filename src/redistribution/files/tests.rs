@@ -51,7 +51,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn wanted(paths: &[PathBuf]) -> Wanted<'_> {
-    Wanted { paths, since: None, until: None, depth: 0, limits: small(), time_of: &time_of }
+    Wanted { paths, since: None, until: None, depth: 0, limits: small(), artifacts: true, time_of: &time_of }
 }
 
 /// File name, line number, line.
@@ -63,7 +63,7 @@ fn name_of(file: &str) -> String {
 
 /// All lines of a choice in order, and the whole report.
 fn read(choice: Choice, limits: &Limits, workers: usize) -> (Vec<Line>, Report) {
-    let Choice { files, mut report } = choice;
+    let Choice { files, mut report, .. } = choice;
     let scan = scan(&files, workers, limits, |segment| {
         let mut found = Vec::new();
         segment.blocks(|block| {

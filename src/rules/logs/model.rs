@@ -49,7 +49,7 @@ pub struct LogRule {
     pub ends: bool,
     /// A gap of so many seconds ends a run whose key is used again, such as a process id.
     pub idle: Option<i64>,
-    pub narrowing: Option<LogNarrowing>,
+    pub narrowing: Option<Narrowing>,
     pub join: Option<Join>,
 }
 
@@ -179,13 +179,48 @@ pub struct CommandRule {
     pub recipients: Vec<String>,
 }
 
-/// How a command is restricted to the recipients that failed.
+/// How a command is restricted to the recipients that failed; each logfile rule declares one, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogNarrowing {
-    Replace { options: Vec<String>, separator: String },
-    Insert { option: String, also: Vec<String>, separator: String, joined: bool, at: usize },
-    Listfile { options: Vec<String>, field: usize },
+pub enum Narrowing {
+    /// Tokens that name recipients (alone, in a list with `separator`, or a folded node set) keep those that failed.
+    Replace {
+        /// Options whose values name recipients (`-w`, `--target`); empty: any token that names one.
+        options: Vec<String>,
+        separator: String,
+    },
+    /// An option, present or absent in the original, that takes the recipients.
+    Insert {
+        /// As it is inserted: `--limit`.
+        option: String,
+        /// Its other spellings, all of which are taken out of the original: `-l`.
+        also: Vec<String>,
+        separator: String,
+        /// `--limit=a,b` instead of `--limit a,b`.
+        joined: bool,
+        /// Inserted before the first argument after this one (index into argv); 1: right behind the program.
+        at: usize,
+    },
+    /// The distribution list's path is replaced by a new 0600 file with the failed recipients' original lines.
+    Listfile {
+        /// Options whose value is the list (`-l`, `--list`, `-i`).
+        options: Vec<String>,
+        /// Field of a line that names the recipient, from 1, split at blanks; comments (`#`) and blank lines stay out.
+        field: usize,
+    },
+    /// One command per recipient, as it stands.
     Whole,
+}
+
+impl Narrowing {
+    /// As written in rules and JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Narrowing::Replace { .. } => "replace",
+            Narrowing::Insert { .. } => "insert",
+            Narrowing::Listfile { .. } => "listfile",
+            Narrowing::Whole => "whole",
+        }
+    }
 }
 
 /// The command of a run stands in another log (sudo, cron, shell history).

@@ -2,7 +2,7 @@
 //!
 //! In: the tree of one file. Out: a [`LogRule`] whose patterns compile and whose words exist, or mistakes noted.
 
-use super::model::{CommandRule, Does, Event, Field, Join, LogNarrowing, LogRule, OUTCOMES, WRITINGS};
+use super::model::{CommandRule, Does, Event, Field, Join, LogRule, Narrowing, OUTCOMES, WRITINGS};
 use crate::rules::format::is_id;
 use crate::rules::mistake::nearest;
 use crate::rules::model::Pattern;
@@ -179,7 +179,7 @@ fn command(c: &mut Checker<'_>, f: &Fields<'_>) -> Option<CommandRule> {
     })
 }
 
-fn narrowing(c: &mut Checker<'_>, node: &Node) -> Option<LogNarrowing> {
+fn narrowing(c: &mut Checker<'_>, node: &Node) -> Option<Narrowing> {
     let f = c.fields(node, &NARROWING, "`narrowing`")?;
     let separator = |c: &mut Checker<'_>, f: &Fields<'_>| match f.get("separator") {
         Some(node) => c.scalar(node, "separator").map(|scalar| scalar.text.clone()),
@@ -188,14 +188,14 @@ fn narrowing(c: &mut Checker<'_>, node: &Node) -> Option<LogNarrowing> {
     match c.one_of(&f, NARROWING.keys, "`narrowing`")? {
         ("replace", node) => {
             let f = c.fields(node, &REPLACE, "`replace`")?;
-            Some(LogNarrowing::Replace { options: texts(c, &f, "options")?, separator: separator(c, &f)? })
+            Some(Narrowing::Replace { options: texts(c, &f, "options")?, separator: separator(c, &f)? })
         }
         ("insert", node) => {
             let f = c.fields(node, &INSERT, "`insert`")?;
             let option = c.need(&f, "option").and_then(|node| c.text(node, "option"));
             let joined = f.get("joined").map_or(Some(false), |node| c.flag(node, "joined"));
             let at = f.get("at").map_or(Some(1), |node| c.whole(node, "at", 1..=64));
-            Some(LogNarrowing::Insert {
+            Some(Narrowing::Insert {
                 also: texts(c, &f, "also")?,
                 separator: separator(c, &f)?,
                 option: option?,
@@ -207,10 +207,10 @@ fn narrowing(c: &mut Checker<'_>, node: &Node) -> Option<LogNarrowing> {
             let f = c.fields(node, &LISTFILE, "`listfile`")?;
             let options = c.need(&f, "options").and_then(|node| c.texts(node, "options"));
             let field = f.get("field").map_or(Some(1), |node| c.whole(node, "field", 1..=64));
-            Some(LogNarrowing::Listfile { options: options?, field: usize::try_from(field?).ok()? })
+            Some(Narrowing::Listfile { options: options?, field: usize::try_from(field?).ok()? })
         }
         (_, node) => match c.flag(node, "whole")? {
-            true => Some(LogNarrowing::Whole),
+            true => Some(Narrowing::Whole),
             false => {
                 c.wrong(node.at, "`whole: false` says nothing; leave `narrowing` out to refuse");
                 None

@@ -1,0 +1,169 @@
+//! The manual page redistribute(1): options out of the command line, the rest out of the sections below.
+//!
+//! In: the command line. Out: roff. `man/redistribute.1` is this page, committed; a test of [`super::man`] compares both.
+
+use super::exit;
+use super::man::{examples, lowered, options, raw, section, sentence, subcommand, tagged};
+use crate::redistribution::states::State;
+use clap_mangen::roff::{Roff, bold, roman};
+
+const DESCRIPTION: &[&str] = &[
+    "Once the cause of a failed rollout is repaired, an operator runs \\fBredistribute\\fR on the intermediate server \
+     that executed it. It finds the failed distribution jobs of a period, takes the original distribution parameters, \
+     package list and distribution list from the distribution logfiles, rebuilds the command strings for exactly the \
+     recipients that failed, shows them for approval or edit, hands them to the distribution manager, and cleans the \
+     failed distribution files of what is confirmed. Nothing is issued without approval, nothing twice, and never to \
+     anybody who did not fail.",
+    "\\fBredistribute\\fR is a link to or copy of \\fBautoticket\\fR; \\fBautoticket redistribute\\fR is the same.",
+];
+
+/// Title and paragraphs.
+const SECTIONS: &[(&str, &[&str])] = &[
+    (
+        "HOW IT WORKS",
+        &[
+            "1. Logfiles are read by logfile rules (autoticket\\-logs(5)): each executed command is a run, with its \
+             recipients and what became of each. Compressed and rotated files beside a log belong to it. Where a log \
+             lacks its commands, they are taken from those of sudo, cron or a shell's history beside it.",
+            "2. Failed distributions of the state, where there is one, are joined with the runs: by job number, else by \
+             recipient, package and time. Recipients that succeeded since are left out, with the line that says so; \
+             older versions of a package are folded under the newer one.",
+            "3. The original command of each run is narrowed to the recipients that failed in the one way its rule \
+             declares: \\fBreplace\\fR, \\fBinsert\\fR, \\fBlistfile\\fR or \\fBwhole\\fR. Parameters of single recipients \
+             stay with them, in as many commands as there are groups. Where the narrowing cannot be proven, it is \
+             refused and says why. A command is \\fBexact\\fR, \\fBretokenised\\fR (the log had lost its quoting, and \
+             nothing shows that it mattered) or \\fBambiguous\\fR (never approved in bulk).",
+            "4. Approval binds a hash over server, program, arguments, directory, user, environment and list. On a \
+             terminal a screen asks; \\fB?\\fR shows its keys. Without one: \\fB--approve\\fR, or \\fB--plan\\fR and \
+             \\fB--apply\\fR.",
+            "5. Approved commands are written down before they are started, and issued by argument vector, never \
+             through a shell. Success is read from the manager's exit and from its log by the same rules.",
+        ],
+    ),
+    (
+        "PERIOD",
+        &[
+            "With \\fB--log\\fR, all of the logs named. Else since the last servicing of this server, which is \
+             remembered whenever all of it was looked at and nothing was left; else the last seven days. \\fB--since\\fR \
+             and \\fB--until\\fR take RFC 3339, dates, spans that count back from now (\\fB7d\\fR), \\fBlast week\\fR or \
+             \\fBservicing\\fR; \\fB--ticket\\fR is the downtime of a job ticket. The period is printed first. What \
+             succeeded after it counts, too.",
+        ],
+    ),
+    (
+        "SECURITY",
+        &[
+            "Log lines, names and replies are other people's text. They are shown escaped, and reach a command as one \
+             argument or not at all; a recipient that could be an option is refused.",
+            "Only programs that \\fBallow\\fR in redistribution.yaml names are started; a refusal prints the line to \
+             add. Rules that others may write, or that are reached through a folder others may write, are refused \
+             (77). Rules of the present folder are never taken.",
+            "Values of options that a rule calls secret are masked wherever they are shown or stored, and issued intact.",
+        ],
+    ),
+];
+
+/// What each state of a command in the journal means.
+fn meaning(state: State) -> &'static str {
+    match state {
+        State::Found => "The job was found.",
+        State::Built => "Its command was rebuilt.",
+        State::Approved => "Somebody approved it; it has not been started.",
+        State::Intent => "It is about to be started. What is left here by a crash is unknown.",
+        State::Issued => "The manager took it, and has not said yet how it ended.",
+        State::Confirmed => {
+            "There is evidence that it worked; its recipients leave the failed distribution files."
+        }
+        State::Failed => "It did not work; its recipients are found again.",
+        State::Unknown => "Nobody knows whether it ran: shown first, and issued again only with --again.",
+    }
+}
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "/etc/autoticket/redistribution.yaml",
+        "How commands are issued on each server, which programs may be, and where its logs are. See autoticket-rules(5).",
+    ),
+    ("/etc/autoticket/logs", "Logfile rules beside the shipped ones. See autoticket-logs(5)."),
+    (
+        "/var/lib/autoticket/redistribution.db, redistribution-id",
+        "The journal: who approved what, when, with which edits, and what became of it.",
+    ),
+    ("/var/lib/autoticket/redistribution.logs", "What issued commands printed."),
+];
+
+const EXAMPLES: &[(&str, &[&str])] = &[
+    (
+        "What is left of a log, without any configuration:",
+        &["redistribute --log /var/log/swdist/swdist.log --list"],
+    ),
+    (
+        "Reviewed by somebody else before it is issued:",
+        &["redistribute --since 'last week' --plan plan.json", "redistribute --apply plan.json"],
+    ),
+    (
+        "One server first, then a tenth, then the others:",
+        &["redistribute --approve all --waves 1,10%,rest --max-errors 5%"],
+    ),
+    ("Who approved what, and is the record whole?", &["redistribute journal"]),
+];
+
+/// The page as roff.
+pub(super) fn page() -> String {
+    let mut command = super::command();
+    command.build();
+    let mut page = String::new();
+    let Some(own) = command.get_subcommands().find(|sub| sub.get_name() == "redistribute") else {
+        return page;
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    raw(&mut page, &format!(".TH REDISTRIBUTE 1 \"\" \"autoticket {version}\" \"autoticket manual\"\n"));
+    section(&mut page, "NAME");
+    let about = own.get_about().map(ToString::to_string).unwrap_or_default();
+    raw(&mut page, &format!(".PP\nredistribute \\- {}\n", lowered(&about)));
+    section(&mut page, "SYNOPSIS");
+    raw(&mut page, ".PP\n\\fBredistribute\\fR [\\fIglobal options\\fR] [\\fIoptions\\fR]\n");
+    for sub in own.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        raw(&mut page, &format!(".PP\n\\fBredistribute {}\\fR [\\fIoptions\\fR]\n", sub.get_name()));
+    }
+    section(&mut page, "DESCRIPTION");
+    for text in DESCRIPTION {
+        raw(&mut page, &format!(".PP\n{text}\n"));
+    }
+    section(&mut page, "OPTIONS");
+    options(&mut page, own.get_arguments().filter(|arg| super::man::is_shown(arg) && !arg.is_global_set()));
+    section(&mut page, "COMMANDS");
+    for sub in own.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        subcommand(&mut page, "redistribute", sub);
+    }
+    section(&mut page, "GLOBAL OPTIONS");
+    options(&mut page, command.get_arguments().filter(|arg| super::man::is_shown(arg)));
+    for (title, paragraphs) in SECTIONS {
+        section(&mut page, title);
+        for text in *paragraphs {
+            raw(&mut page, &format!(".PP\n{text}\n"));
+        }
+    }
+    section(&mut page, "STATES");
+    raw(&mut page, ".PP\nWhat \\fBredistribute journal\\fR says of a command:\n");
+    for state in State::ALL {
+        let mut roff = Roff::default();
+        roff.control("TP", []).text([bold(state.word())]).text([roman(meaning(state))]);
+        raw(&mut page, &roff.to_roff());
+    }
+    section(&mut page, "EXIT STATUS");
+    for (_, code, text) in exit::TABLE {
+        let mut roff = Roff::default();
+        roff.control("TP", []).text([bold(code.to_string())]).text([roman(sentence(text))]);
+        raw(&mut page, &roff.to_roff());
+    }
+    raw(
+        &mut page,
+        ".PP\n\\fB--list\\fR ends with 1 where something is left to do, or something could not be read.\n",
+    );
+    tagged(&mut page, "FILES", FILES);
+    examples(&mut page, EXAMPLES);
+    section(&mut page, "SEE ALSO");
+    raw(&mut page, ".PP\n\\fBautoticket\\fR(1), \\fBautoticket-logs\\fR(5), \\fBautoticket-rules\\fR(5)\n");
+    page
+}
