@@ -238,7 +238,8 @@ impl Gathered {
         let wanted = engine::Wanted {
             server: ask.server.map(str::to_owned),
             lacking: ask.lacking.clone(),
-            most: Some(MOST_RUNS),
+            // Commands are only joined to others, never shown.
+            most: (keep == Keep::Undelivered).then_some(MOST_RUNS),
         };
         let mut engine = Engine::new(Arc::clone(reader), keep, wanted);
         let files: Vec<Chosen> = stretch.iter().map(|(file, _)| file.clone()).collect();
