@@ -24,7 +24,10 @@ fn only_a_command_that_acts_makes_a_state_in_an_empty_folder() {
 #[test]
 fn generated_documents_are_not_written_in_a_dry_run() {
     let site = Site::bare();
-    assert_eq!(site.run(&["man", "--write", "out", "--dry-run"]).ok(), "would write out/autoticket.1\nwould write out/redistribute.1\n");
+    assert_eq!(
+        site.run(&["man", "--write", "out", "--dry-run"]).ok(),
+        "would write out/autoticket.1\nwould write out/redistribute.1\n"
+    );
     assert!(
         site.run(&["completions", "--write", "out", "--dry-run"])
             .ok()
