@@ -233,11 +233,12 @@ class Story:
 
 
 def plain(text):
-    """A transcript without what differs from day to day: times, process ids, keys, counts of bytes; and without the
-    folder of the state, which is the usual one."""
+    """A transcript without what differs from run to run: times, process ids, keys, counts of bytes, and which of two
+    rsync met first, the end of its pipe (12) or of its ssh (255); and without the folder of the state, the usual one."""
     for pattern, stand_in in ((r"\d{4}-\d\d-\d\d[T ][\d:.]+Z", "TIME"), (r"dm\[\d+\]", "dm[PID]"),
                               (r"\b[0-9a-f]{8,}…?", "KEY"), (r"read [\d.]+ k?B?(bytes)?", "read N"),
-                              (r" --state /var/lib/autoticket", ""), (r"[ \t]+$", "")):
+                              (r" --state /var/lib/autoticket", ""),
+                              (r"(UNREACHABLE type=connection) rc=(12|255)\b", r"\1 rc=N"), (r"[ \t]+$", "")):
         text = re.sub(pattern, stand_in, text, flags=re.M)
     return text
 
