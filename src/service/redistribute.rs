@@ -459,7 +459,8 @@ fn of_all(verdicts: &[(String, Verdict)]) -> Verdict {
 }
 
 /// Asks the logs again about commands whose end or success is not known, and writes down what they say by now; gives
-/// how many recipients something new was said about.
+/// how many recipients something new was said about. `delivers`: the command itself delivers, so that its good exit
+/// speaks for those about whom the log is silent, as it would have where issuing was killed before it asked.
 ///
 /// # Errors
 /// Of the journal.
@@ -468,6 +469,7 @@ pub fn take_evidence(
     who: &Person,
     now: Timestamp,
     wanted: &dyn Fn(&JournalRow) -> bool,
+    delivers: bool,
     evidence: &mut Evidence<'_>,
 ) -> Result<usize, Error> {
     let mut rows: Vec<JournalRow> = Vec::new();
@@ -486,8 +488,14 @@ pub fn take_evidence(
             let state = row.recipients.iter().find(|(own, _)| own == name).and_then(|(_, state)| *state);
             matches!(state, Some(State::Intent | State::Issued | State::Unknown))
         };
-        let verdicts: Said =
+        let mut verdicts: Said =
             said.into_iter().filter(|(name, verdict)| *verdict != Verdict::Waits && open(name)).collect();
+        if delivers && row.state == State::Issued && row.end == Some(End::Exit(0)) {
+            let silent = |name: &&String| open(name) && verdicts.iter().all(|(own, _)| own != *name);
+            let names: Vec<String> =
+                row.recipients.iter().map(|(name, _)| name).filter(silent).cloned().collect();
+            verdicts.extend(names.into_iter().map(|name| (name, Verdict::Confirmed)));
+        }
         if verdicts.is_empty() {
             continue;
         }

@@ -13,6 +13,7 @@ use crate::redistribution::files::Limits;
 use crate::redistribution::gather::{self, gather};
 use crate::redistribution::model::Run;
 use crate::rules::logs::LogRules;
+use crate::rules::redistribution::Manager;
 use crate::service::redistribute::take_evidence;
 use crate::store::journal::JournalRow;
 use crate::store::{Access, Store};
@@ -77,8 +78,9 @@ pub(super) fn take_up(globals: &Globals, ask: Option<&Ask>) -> Result<usize, Fai
             continue;
         }
         let logs = Logs { paths: &paths, rules: &logs, format: ask.and_then(|ask| ask.format.as_deref()) };
+        let delivers = rule.manager == Manager::Exec;
         let mut read = |issued: &[Issued]| logs.said(issued, store.as_ref());
-        new += take_evidence(&journal, &person(), globals.now()?, &is_its, &mut read)?;
+        new += take_evidence(&journal, &person(), globals.now()?, &is_its, delivers, &mut read)?;
     }
     drop(store);
     if new > 0 {

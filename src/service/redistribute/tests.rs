@@ -239,7 +239,7 @@ fn a_submitted_command_waits_for_its_log_and_keeps_its_list_until_then() {
     let list = row.list.expect("it may still be read");
     assert!(list.exists());
     let take = |wanted: &dyn Fn(&JournalRow) -> bool, said: &mut Evidence<'_>| {
-        take_evidence(&desk.journal, &desk.who, at(), wanted, said).expect("kept")
+        take_evidence(&desk.journal, &desk.who, at(), wanted, false, said).expect("kept")
     };
     assert_eq!(take(&|_| true, &mut |_| vec![Vec::new()]), 0);
     let mut said = |issued: &[Issued]| vec![vec![(issued[0].recipients[0].clone(), Verdict::Confirmed)]];
@@ -277,6 +277,31 @@ fn a_good_exit_speaks_for_those_the_log_is_silent_about_and_a_failed_line_agains
     assert_eq!(pending.into_iter().map(|c| c.recipient).collect::<Vec<_>>(), ["node7"]);
     let judged = desk.events.iter().filter(|event| matches!(event, Event::Judged { .. })).count();
     assert_eq!(judged, 2);
+}
+
+#[test]
+fn a_good_exit_speaks_at_the_next_start_where_issuing_was_killed_before_it_asked_the_log() {
+    // As a kill leaves it: the end is written down, and nothing was made of it.
+    let mut desk = desk("manager: {submit: [sh, -c, 'exit \"$1\"', --]}, allow: [sh]");
+    let several = |id: &str, status: &str| {
+        let mut one = command(id, "x");
+        one.argv = [Token { text: status.into(), place: None, secret: false }].into();
+        one.recipients = ["node7", "node8"].map(|name| (format!("{name}-{id}"), Vec::new())).into();
+        one
+    };
+    let commands = [several("J1.1", "0"), several("J2.1", "3")];
+    desk.approve(&commands);
+    desk.plainly(&commands);
+    let take = |delivers: bool| {
+        let mut silent = |issued: &[Issued]| vec![Vec::new(); issued.len()];
+        take_evidence(&desk.journal, &desk.who, at(), &|_| true, delivers, &mut silent).expect("kept")
+    };
+    assert_eq!(take(false), 0, "a manager that only takes commands delivers nothing");
+    assert_eq!(take(true), 2, "both recipients of the one that ended well");
+    assert_eq!(take(true), 0, "once is enough");
+    let mut states = desk.states();
+    states.sort();
+    assert_eq!(states, [("J1.1".to_owned(), State::Confirmed), ("J2.1".to_owned(), State::Issued)]);
 }
 
 #[test]
