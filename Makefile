@@ -80,6 +80,7 @@ bench: deps ## speed and memory beside the yardsticks in PERF, as a table
 	cargo build --release
 	benches/run --autoticket $(RELEASE) --perf $(PERF) --seed $(SEED)
 	benches/diagnosis --autoticket $(RELEASE)
+	benches/redistribution --autoticket $(RELEASE) --perf $(PERF)
 
 fuzz: deps ## all fuzz targets, FUZZ_SECONDS each, with the address sanitizer
 	cd fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $(TARGET)
