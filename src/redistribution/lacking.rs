@@ -21,6 +21,10 @@ pub(super) fn mark(name: &[u8]) -> Mark {
         Some(end) if end > 0 && !is_number(&name[..end]) => &name[..end],
         _ => name,
     };
+    of_host(host)
+}
+
+fn of_host(host: &[u8]) -> Mark {
     let mut mark = host.len() as u64;
     let mut words = host.chunks_exact(8);
     for word in words.by_ref() {
@@ -31,6 +35,39 @@ pub(super) fn mark(name: &[u8]) -> Mark {
     let mut last = [0; 8];
     last[..words.remainder().len()].copy_from_slice(words.remainder());
     mixed(mark, u64::from_le_bytes(last))
+}
+
+/// The mark of the name that a text begins with, up to a blank.
+pub(super) fn leading_mark(text: &[u8]) -> Mark {
+    let mut at = 0;
+    // Eight bytes at a time, as long as the text has them.
+    while let Some(eight) = text.get(at..at + 8) {
+        let mut word = [0; 8];
+        word.copy_from_slice(eight);
+        let ends = ends(u64::from_le_bytes(word));
+        if ends == 0 {
+            at += 8;
+            continue;
+        }
+        at += (ends.trailing_zeros() / 8) as usize;
+        if text[at].is_ascii_whitespace() {
+            return of_host(&text[..at]);
+        }
+        break;
+    }
+    // A dot, another control character, or the end of the text: the long way.
+    let length = text.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(text.len());
+    mark(&text[..length])
+}
+
+/// Bytes up to the blank or a dot, by their highest bits; the lowest that is set is right.
+fn ends(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let blank = word.wrapping_sub(ONES * 0x21) & !word;
+    let dotted = word ^ (ONES * u64::from(b'.'));
+    let dot = dotted.wrapping_sub(ONES) & !dotted;
+    (blank | dot) & HIGHS
 }
 
 /// Letters become small: bit 5 is set in all bytes, which joins some other bytes, too.
@@ -207,6 +244,25 @@ mod tests {
             [("node7", "node8"), ("10.1.2.3", "10.1.2.4"), ("a", "aa"), ("cl0000001", "cl0000002")]
         {
             assert_ne!(mark(one.as_bytes()), mark(other.as_bytes()), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_leading_name_has_the_mark_of_the_name() {
+        for name in [
+            "cl1",
+            "cl0000001",
+            "node7.east.example",
+            "10.1.2.3",
+            "a",
+            "CL0000001",
+            "sixteen-letters.",
+            "\u{1}x",
+        ] {
+            for after in [" state=OK bytes=7", "", "\tx", "\n"] {
+                let text = format!("{name}{after}");
+                assert_eq!(leading_mark(text.as_bytes()), mark(name.as_bytes()), "{text:?}");
+            }
         }
     }
 

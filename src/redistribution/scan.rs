@@ -7,7 +7,7 @@
 //! Deliveries are looked at where one pair names the recipient: those to whom is known to lack something are lines that
 //! matter, of the others the marks are handed on, for a failure in lines before may be known only later.
 
-use super::lacking::{Mark, Marks, mark};
+use super::lacking::{Mark, Marks, leading_mark, mark};
 use super::model::Outcome;
 use super::reader::{MOST_LINE, Reader, Values, outcome_of};
 use super::written::unfolded;
@@ -65,11 +65,30 @@ impl Texts {
 #[derive(Debug)]
 struct Head {
     literal: memmem::Finder<'static>,
-    dfa: onepass::DFA,
+    way: Way,
+}
+
+/// How the front of a line is gone through.
+#[derive(Debug)]
+enum Way {
+    /// Words and texts in turn, where a look at each byte is enough.
+    Words(Vec<Piece>),
+    Pattern(Box<onepass::DFA>),
+}
+
+/// A piece of a front of words.
+#[derive(Debug, PartialEq, Eq)]
+enum Piece {
+    /// One or more bytes, none of which is one of these.
+    Without(Vec<u8>),
+    Text(Vec<u8>),
 }
 
 /// How the pattern of such an event ends.
 const PAIRS: &str = r"(?<pairs>\S.*)";
+
+/// What `\S` leaves out, without Unicode.
+const BLANKS: &[u8] = b"\t\n\x0b\x0c\r ";
 
 impl Head {
     /// None where the pattern may match in more than one way, or is of another form.
@@ -78,6 +97,10 @@ impl Head {
         if front.contains('|') || front.contains("(?i") || front.contains("(?s") {
             return None;
         }
+        let literal = memmem::Finder::new(event.literal.as_ref()?).into_owned();
+        if let Some(pieces) = pieces(front).filter(|_| !event.matches.unicode) {
+            return Some(Head { literal, way: Way::Words(pieces) });
+        }
         let syntax = regex_automata::util::syntax::Config::new()
             .unicode(event.matches.unicode)
             .utf8(false)
@@ -85,17 +108,80 @@ impl Head {
         let utf8 = regex_automata::nfa::thompson::Config::new().utf8(false);
         let mut builder = onepass::DFA::builder();
         let dfa = builder.syntax(syntax).thompson(utf8).build(&format!("{front}\\S")).ok()?;
-        Some(Head { literal: memmem::Finder::new(event.literal.as_ref()?).into_owned(), dfa })
+        Some(Head { literal, way: Way::Pattern(Box::new(dfa)) })
+    }
+
+    fn cache(&self) -> Option<onepass::Cache> {
+        match &self.way {
+            Way::Words(_) => None,
+            Way::Pattern(dfa) => Some(dfa.create_cache()),
+        }
     }
 
     /// Where the pairs begin.
-    fn pairs(&self, cache: &mut onepass::Cache, line: &[u8]) -> Option<usize> {
+    fn pairs(&self, cache: &mut Option<onepass::Cache>, line: &[u8]) -> Option<usize> {
         self.literal.find(line)?;
-        let mut slots = [None, None];
-        let input = Input::new(line).anchored(Anchored::Yes);
-        self.dfa.try_search_slots(cache, &input, &mut slots).ok()??;
-        slots[1].map(|end| end.get() - 1)
+        match &self.way {
+            Way::Words(pieces) => {
+                let mut at = 0;
+                for piece in pieces {
+                    at += match piece {
+                        Piece::Text(text) => line[at..].starts_with(text).then_some(text.len())?,
+                        Piece::Without(bytes) => {
+                            let length = line[at..].iter().take_while(|byte| !bytes.contains(byte)).count();
+                            (length > 0).then_some(length)?
+                        }
+                    };
+                }
+                line.get(at).is_some_and(|byte| !BLANKS.contains(byte)).then_some(at)
+            }
+            Way::Pattern(dfa) => {
+                let mut slots = [None, None];
+                let input = Input::new(line).anchored(Anchored::Yes);
+                dfa.try_search_slots(cache.as_mut()?, &input, &mut slots).ok()??;
+                slots[1].map(|end| end.get() - 1)
+            }
+        }
     }
+}
+
+/// A front that is made of words (`\S+`, `[^ :]+`, named or not) and of texts, each word followed by a text that begins
+/// with a byte the word cannot hold: then there is one way through it.
+fn pieces(front: &str) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let mut rest = front;
+    while !rest.is_empty() {
+        let named = rest.strip_prefix("(?<").and_then(|after| after.split_once('>'));
+        let word = named.map_or(rest, |(_, after)| after);
+        let (left_out, after) = if let Some(after) = word.strip_prefix(r"\S+") {
+            (BLANKS.to_vec(), after)
+        } else if let Some((class, after)) = word.strip_prefix("[^").and_then(|class| class.split_once("]+"))
+        {
+            class
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b" :=,;/".contains(&byte))
+                .then_some(())?;
+            (class.bytes().collect(), after)
+        } else {
+            named.is_none().then_some(())?;
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" :=,;/_-".contains(&byte);
+            let length = rest.bytes().take_while(|byte| plain(*byte)).count();
+            let (text, after) = (length > 0).then(|| rest.split_at(length))?;
+            // A sign of repetition would be about the last byte.
+            (!after.starts_with(['*', '+', '?', '{'])).then_some(())?;
+            pieces.push(Piece::Text(text.into()));
+            rest = after;
+            continue;
+        };
+        rest = if named.is_some() { after.strip_prefix(')')? } else { after };
+        pieces.push(Piece::Without(left_out));
+    }
+    let one_way = pieces.windows(2).all(|two| match two {
+        [Piece::Without(bytes), Piece::Text(text)] => text.first().is_some_and(|byte| bytes.contains(byte)),
+        [Piece::Without(_), _] => false,
+        _ => true,
+    });
+    (one_way && matches!(pieces.last(), Some(Piece::Text(_)))).then_some(pieces)
 }
 
 /// What was found in one block.
@@ -203,8 +289,7 @@ impl Scan {
     pub(super) fn look(&self, block: &[u8], scanned: &mut Scanned) {
         scanned.hits.clear();
         scanned.others.clear();
-        let mut caches: Vec<_> =
-            self.heads.iter().map(|head| head.as_ref().map(|head| head.dfa.create_cache())).collect();
+        let mut caches: Vec<_> = self.heads.iter().map(|head| head.as_ref().and_then(Head::cache)).collect();
         let (mut from, mut counted, mut line_number) = (0, 0, 0u64);
         // Where the last of `others` stands.
         let mut last_other = 0;
@@ -212,9 +297,8 @@ impl Scan {
             if Some(text) == self.recipient {
                 from = end;
                 let value = &block[end..];
-                let length = value.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(value.len());
                 if !matches!(value.first(), None | Some(b'"' | b'[')) {
-                    let mark = mark(&value[..length]);
+                    let mark = leading_mark(value);
                     if !self.marks.may_hold(mark) {
                         last_other = found;
                         scanned.others.push(half(mark));
@@ -255,7 +339,7 @@ impl Scan {
             return None;
         }
         for (event, (head, cache)) in self.heads.iter().zip(caches).enumerate() {
-            let (head, cache) = (head.as_ref()?, cache.as_mut()?);
+            let head = head.as_ref()?;
             let Some(pairs) = head.pairs(cache, line) else { continue };
             let key = self.reader.key_of_pairs(&line[pairs..])?;
             let undelivered = match self.reader.events[event].does {
@@ -346,4 +430,25 @@ fn within(line: &[u8], value: &[u8]) -> Option<(u32, u32)> {
     let start = (value.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
     let end = start.checked_add(value.len()).filter(|end| *end <= line.len())?;
     Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fronts_of_words_have_one_way_through_them() {
+        let without = |bytes: &[u8]| Piece::Without(bytes.to_vec());
+        let text = |text: &str| Piece::Text(text.into());
+        let native = pieces(r"(?<time>\S+) (?<server>\S+) [^ :]+: START ").expect("words");
+        assert_eq!(
+            native,
+            [without(BLANKS), text(" "), without(BLANKS), text(" "), without(b" :"), text(": START ")]
+        );
+        for front in
+            [r"\S+x", r"\S+\d+ ", r"(?<a>\S+", r"(\S+) ", r"a+ ", r"[^a-z]+ ", r"\S+", "x.", r"[^ ]+: "]
+        {
+            assert_eq!(pieces(front), None, "{front}");
+        }
+    }
 }
