@@ -3,8 +3,10 @@
 //! In: a compiled rule, and a log in blocks of whole lines. Out: [`Runs`], which keep the lines of a run packed and build
 //! it when it is asked for, and the [`Coverage`]. It opens no file; a run may go on from one file into the next.
 
+mod open;
+
 use super::arena::{Arena, Slot, put, take};
-use super::lacking::{Lacking, Mark};
+use super::lacking::Lacking;
 use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{MOST_LINE, Reader, Values, lines};
@@ -13,6 +15,7 @@ use super::written::{self, Built, Ending, Line};
 use crate::alert::name::same;
 use crate::rules::logs::model::{Does, Field};
 use jiff::Timestamp;
+use open::{Found, Open};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -86,10 +89,27 @@ pub struct Runs {
     lacking: Lacking,
     /// A delivery may have been passed over that came after a failure.
     missed: bool,
+    pub(super) late: Vec<Late>,
     /// There were more runs than were asked for: the rest is not among them.
     pub too_many: bool,
     pub coverage: Coverage,
 }
+
+/// A delivery that was passed over, of a run that distributes what its recipient lacks: to be looked up in its file.
+#[derive(Debug)]
+pub(super) struct Late {
+    pub(super) file: Arc<str>,
+    /// It stands behind this line of the file.
+    pub(super) after: u64,
+    /// Half the mark of its recipient.
+    pub(super) half: u32,
+    /// Key of its run.
+    pub(super) key: Vec<u8>,
+    slot: Slot,
+}
+
+/// Deliveries that were passed over and may be looked up; more are read again as a whole.
+const MOST_LATE: usize = 10_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Kept {
@@ -134,6 +154,11 @@ impl Runs {
         self.built(at)?.user
     }
 
+    /// The run of a delivery that was passed over.
+    pub(super) fn late_run(&self, late: &Late) -> Option<Run> {
+        self.arena.with(late.slot, |record| build(&self.reader, &self.files, record)).map(|built| built.run)
+    }
+
     fn built(&self, at: usize) -> Option<Built> {
         let kept = self.kept.get(at)?;
         self.arena.with(kept.slot, |record| build(&self.reader, &self.files, record))
@@ -142,64 +167,6 @@ impl Runs {
     pub fn iter(&self) -> impl Iterator<Item = Run> {
         (0..self.len()).filter_map(|at| self.get(at))
     }
-}
-
-/// A run whose end was not seen yet.
-#[derive(Debug)]
-struct Open {
-    file: u32,
-    line: u64,
-    /// Its lines, packed as [`build`] reads them.
-    record: Vec<u8>,
-    /// A line says that something is left to be delivered.
-    undelivered: bool,
-    /// A line says that something was delivered to somebody who lacks something.
-    delivers: bool,
-    /// Who failed in it.
-    failed: Vec<Mark>,
-    last: Option<Timestamp>,
-}
-
-impl Open {
-    fn new(file: usize, line: u64) -> Open {
-        Open {
-            file: u32::try_from(file).unwrap_or(u32::MAX),
-            line,
-            record: Vec::new(),
-            undelivered: false,
-            delivers: false,
-            failed: Vec::new(),
-            last: None,
-        }
-    }
-
-    fn push(&mut self, file: usize, found: &Found<'_>, lacking: &mut Lacking) {
-        for value in [file as u64, found.number, found.event as u64, found.line.len() as u64] {
-            put(&mut self.record, value);
-        }
-        self.record.extend_from_slice(found.line);
-        self.undelivered |= found.undelivered;
-        self.delivers |= found.delivers;
-        for mark in &found.failed {
-            if !self.failed.contains(mark) {
-                self.failed.push(*mark);
-                lacking.failed(*mark);
-            }
-        }
-        self.last = found.time.or(self.last);
-    }
-}
-
-/// What both ways of reading find out about a line.
-struct Found<'l> {
-    key: &'l [u8],
-    number: u64,
-    event: usize,
-    line: &'l [u8],
-    undelivered: bool,
-    delivers: bool,
-    failed: Vec<Mark>,
-    time: Option<Timestamp>,
 }
 
 /// Reads one log, or several in turn that one rule fits (rotated files, oldest first).
@@ -219,6 +186,8 @@ pub struct Engine {
     wanted: Wanted,
     /// Whoever is known to lack something was known before: no line is passed over.
     again: bool,
+    later: bool,
+    suspected: usize,
 }
 
 impl Engine {
@@ -241,11 +210,25 @@ impl Engine {
             kept: Vec::new(),
             lacking,
             missed: false,
+            late: Vec::new(),
             too_many: false,
             coverage: Coverage { events: vec![0; reader.events.len()], ..Coverage::default() },
         };
         let (open, key) = (HashMap::new(), Vec::new());
-        Self { scan, reader, keep, runs, open, key, pending: None, understood: true, wanted, again: false }
+        Self {
+            scan,
+            reader,
+            keep,
+            runs,
+            open,
+            key,
+            pending: None,
+            understood: true,
+            wanted,
+            again: false,
+            later: false,
+            suspected: 0,
+        }
     }
 
     /// The same, every line being looked at even where literals would do: coverage is exact.
@@ -297,7 +280,28 @@ impl Engine {
     /// something: they are to be looked at again, before what was found in them is taken.
     pub(super) fn passed_over(&self, scanned: &Scanned) -> bool {
         let lacking = &self.runs.lacking;
-        !lacking.is_empty() && scanned.others.iter().any(|half| lacking.may_hold(*half))
+        !lacking.is_empty() && scanned.others.iter().any(|other| lacking.may_hold(other.half))
+    }
+
+    /// Lines that were passed over are looked up later, in their file as a whole; else all is read again.
+    pub(super) fn look_up_later(&mut self, later: bool) {
+        self.later = later;
+    }
+
+    /// Puts a delivery that was passed over to each run that is open, of which it may be.
+    fn suspect(&mut self, half: u32, after: u64) {
+        self.suspected += self.open.len();
+        if self.suspected > MOST_LATE {
+            self.runs.missed = true;
+            return;
+        }
+        let file = u32::try_from(self.runs.files.len() - 1).unwrap_or(u32::MAX);
+        for (key, open) in &mut self.open {
+            if open.suspects.is_empty() {
+                open.key.clone_from(key);
+            }
+            open.suspects.push((half, file, after));
+        }
     }
 
     /// Takes what [`Scan::block`] found in these lines.
@@ -307,8 +311,20 @@ impl Engine {
         coverage.lines += scanned.lines;
         coverage.understood += scanned.lines;
         let sees = self.scan.as_ref().is_none_or(Scan::sees_deliveries);
-        self.runs.missed |= self.passed_over(scanned) || !(sees || self.runs.lacking.is_empty());
-        for hit in &scanned.hits {
+        self.runs.missed |= !(sees || self.runs.lacking.is_empty());
+        let mut others = Vec::new();
+        if !self.runs.missed && self.passed_over(scanned) {
+            self.runs.missed = !self.later;
+            let lacking = &self.runs.lacking;
+            others = scanned.others.iter().filter(|other| lacking.may_hold(other.half)).copied().collect();
+        }
+        let mut others = others.into_iter().peekable();
+        let mut after = first_line.saturating_sub(1);
+        for (at, hit) in scanned.hits.iter().enumerate() {
+            while let Some(other) = others.next_if(|other| other.hits <= at) {
+                self.suspect(other.half, after);
+            }
+            after = first_line + hit.line;
             let line = &block[hit.start as usize..hit.end as usize];
             let mut found = Found {
                 key: hit.key(line),
@@ -333,6 +349,7 @@ impl Engine {
             }
             self.place(found);
         }
+        others.for_each(|other| self.suspect(other.half, after));
     }
 
     fn line(&mut self, line: &[u8], number: u64) {
@@ -456,7 +473,8 @@ impl Engine {
     fn close(&mut self, mut open: Open, ending: Ending) {
         let unfinished = self.reader.rule.ends && ending != Ending::Ended;
         let is_bulk = self.reader.is_bulk();
-        let plain = is_bulk && !open.undelivered && !open.delivers && !unfinished;
+        let of_nobody = open.suspects.is_empty() && !open.delivers;
+        let plain = is_bulk && !open.undelivered && of_nobody && !unfinished;
         if self.keep == Keep::Undelivered && plain {
             return;
         }
@@ -468,16 +486,26 @@ impl Engine {
             }
             return;
         }
+        let mut suspects = std::mem::take(&mut open.suspects);
         let keep = self.keep == Keep::All || {
             let run = build(&self.reader, &self.runs.files, &open.record).map(|built| built.run);
             let lacking = &mut self.runs.lacking;
             lacking.settled(&open.failed, run.as_ref());
+            suspects.retain(|(half, ..)| run.as_ref().is_some_and(|run| lacking.may_lack(*half, run)));
             run.is_some_and(|run| {
                 let own = self.wanted.server.as_deref();
                 let own = own.is_none_or(|own| run.server.as_deref().is_none_or(|server| same(server, own)));
                 (own && !self.again && is_undelivered(&run)) || lacking.is_served_by(&run)
             })
         };
+        if !suspects.is_empty() {
+            let slot = self.runs.arena.add(&open.record);
+            for (half, file, after) in suspects {
+                let Some((file, _)) = self.runs.files.get(file as usize) else { continue };
+                let late = Late { file: Arc::clone(file), after, half, key: open.key.clone(), slot };
+                self.runs.late.push(late);
+            }
+        }
         if keep && self.runs.kept.len() < self.wanted.most.unwrap_or(usize::MAX) {
             let slot = self.runs.arena.add(&open.record);
             self.runs.kept.push(Kept { file: open.file, line: open.line, slot });

@@ -10,12 +10,13 @@ use super::engine::{self, Coverage, Engine, Keep, Runs};
 use super::files::{self, About, Block, Chosen, Limits, Report, Share, Wanted};
 use super::join::Success;
 use super::lacking::{Mark, mark};
+use super::late;
 use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{Broken, Reader};
 use super::recognise::{BEGINNING, recognise};
 use super::runner;
-use super::scan::{Scan, Scanned};
+use super::scan::{Other, Scan, Scanned};
 use crate::alert::name::same;
 use crate::rules::logs::model::Field;
 use crate::rules::logs::{LogRule, LogRules};
@@ -346,6 +347,15 @@ impl Gathered {
                 }
                 again = Some(runs);
             }
+            if again.is_none()
+                && !self.runs[at].late.is_empty()
+                && let Some(scan) = Scan::new(&self.runs[at].shared(), ask.server)
+            {
+                let (runs, files) = (&self.runs[at], &self.stretches[at]);
+                let (found, report) = late::successes(runs, &scan, files, &lacking, ask.workers, &ask.limits);
+                successes.extend(found);
+                self.report.add(report);
+            }
             let runs = again.as_ref().unwrap_or(&self.runs[at]);
             for run in (0..runs.len()).filter_map(|at| self.run(runs, at)) {
                 let delivered = run.recipients.iter().filter(|recipient| recipient.outcome == Outcome::Ok);
@@ -448,6 +458,8 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
                 share.value.add(&text, &mut found, before);
                 share.value.range = range;
             }
+            // Line numbers that are known, of files whose parts cannot be had again.
+            engine.look_up_later(share.first_line.is_some());
             engine.take(&share.value.bytes, &share.value.scanned, share.first_line.unwrap_or(1));
             share.value.clear();
             empty.lock().unwrap_or_else(PoisonError::into_inner).push(share.value);
@@ -506,7 +518,9 @@ impl Packed {
     /// Keeps the lines of a block that matter, one after the other.
     fn add(&mut self, block: &[u8], found: &mut Scanned, lines_before: u64) {
         self.scanned.lines += found.lines;
-        self.scanned.others.extend_from_slice(&found.others);
+        let before = self.scanned.hits.len();
+        let others = found.others.iter().map(|other| Other { hits: other.hits + before, ..*other });
+        self.scanned.others.extend(others);
         for mut hit in found.hits.drain(..) {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(&block[hit.start as usize..hit.end as usize]);

@@ -6,7 +6,7 @@
 
 use super::attempts::packages;
 use super::model::{Outcome, Run};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -158,7 +158,7 @@ struct Lack {
 #[derive(Debug, Default)]
 pub(super) struct Lacking {
     by_mark: HashMap<Mark, Lack, BuildHasherDefault<AsIs>>,
-    halves: HashSet<u32, BuildHasherDefault<AsIs>>,
+    halves: HashMap<u32, Vec<Mark>, BuildHasherDefault<AsIs>>,
     marks: Marks,
 }
 
@@ -174,8 +174,10 @@ impl Lacking {
 
     fn lack(&mut self, mark: Mark) -> &mut Lack {
         self.marks.set(mark);
-        self.halves.insert((mark >> 32) as u32);
-        self.by_mark.entry(mark).or_default()
+        self.by_mark.entry(mark).or_insert_with(|| {
+            self.halves.entry((mark >> 32) as u32).or_default().push(mark);
+            Lack::default()
+        })
     }
 
     /// A line of a run that is open says that this recipient failed.
@@ -185,8 +187,7 @@ impl Lacking {
 
     /// A run is over in which these failed; None: it cannot be told what it distributed.
     pub(super) fn settled(&mut self, marks: &[Mark], run: Option<&Run>) {
-        let names: Vec<u64> =
-            run.into_iter().flat_map(|run| packages(run).map(|(name, _)| of(name))).collect();
+        let names = run.map(names).unwrap_or_default();
         for mark in marks {
             let lack = self.lack(*mark);
             lack.open = lack.open.saturating_sub(1);
@@ -205,7 +206,7 @@ impl Lacking {
 
     /// The same for the upper half of a mark.
     pub(super) fn may_hold(&self, half: u32) -> bool {
-        self.marks.may_hold(u64::from(half) << 32) && self.halves.contains(&half)
+        self.marks.may_hold(u64::from(half) << 32) && self.halves.contains_key(&half)
     }
 
     /// Marks of all who lack something.
@@ -215,13 +216,32 @@ impl Lacking {
 
     /// Whether a run may have brought somebody what it lacked.
     pub(super) fn is_served_by(&self, run: &Run) -> bool {
-        let names: Vec<u64> = packages(run).map(|(name, _)| of(name)).collect();
+        let names = names(run);
         let delivered = run.recipients.iter().filter(|recipient| recipient.outcome == Outcome::Ok);
-        delivered.filter_map(|recipient| self.by_mark.get(&mark(recipient.name.as_bytes()))).any(|lack| {
-            let same = || names.is_empty() || names.iter().any(|name| lack.packages.contains(name));
-            lack.any || lack.open > 0 || same()
-        })
+        delivered
+            .filter_map(|recipient| self.by_mark.get(&mark(recipient.name.as_bytes())))
+            .any(|lack| lack.may_be_among(&names))
     }
+
+    /// Whether a run distributes what somebody with this half of a mark lacks.
+    pub(super) fn may_lack(&self, half: u32, run: &Run) -> bool {
+        let names = names(run);
+        let marks = self.halves.get(&half).into_iter().flatten();
+        marks.filter_map(|mark| self.by_mark.get(mark)).any(|lack| lack.may_be_among(&names))
+    }
+}
+
+impl Lack {
+    /// Whether one of these packages, or one that nobody names, is lacked.
+    fn may_be_among(&self, names: &[u64]) -> bool {
+        let same = || names.is_empty() || names.iter().any(|name| self.packages.contains(name));
+        self.any || self.open > 0 || same()
+    }
+}
+
+/// Marks of what a run distributes.
+fn names(run: &Run) -> Vec<u64> {
+    packages(run).map(|(name, _)| of(name)).collect()
 }
 
 /// The mark of a package's name.

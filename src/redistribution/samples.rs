@@ -197,6 +197,33 @@ fn a_delivery_that_was_passed_over_before_its_failure_was_known_is_told() {
 }
 
 #[test]
+fn a_delivery_that_was_passed_over_in_an_archive_is_looked_up_in_it() {
+    let line = |text: &str| format!("2026-03-01T00:00:01Z is0001 dm[7]: {text}\n");
+    let first = line("START job=J1 cmd=\"swdist -p a -l /x\"") + &line("job=J1 target=cl1 state=FAILED");
+    let mut second = String::new();
+    for (job, package) in [("J2", "a"), ("J3", "b")] {
+        second += &line(&format!("START job={job} cmd=\"swdist -p {package} -l /x\""));
+        second += &line(&format!("job={job} target=cl1 state=OK"));
+        second += &line(&format!("END job={job}"));
+    }
+    let mut engine = Engine::new(reader("native"), Keep::Undelivered, Wanted::default());
+    let scan = engine.scan().expect("it can be read so");
+    let ahead = scan.block(second.as_bytes());
+    engine.file(Arc::from("one"), Around::default());
+    engine.look_up_later(true);
+    engine.take(first.as_bytes(), &scan.block(first.as_bytes()), 1);
+    engine.take(line("END job=J1").as_bytes(), &scan.block(line("END job=J1").as_bytes()), 3);
+    engine.file(Arc::from("two"), Around::default());
+    engine.take(second.as_bytes(), &ahead, 1);
+    let runs = engine.finish();
+    assert!(runs.tells_of(&["cl1"]));
+    let late: Vec<_> = runs.late.iter().map(|late| (&*late.file, late.after, late.key.as_slice())).collect();
+    assert_eq!(late, [("two", 1, b"J2".as_slice())], "only of the run that distributes what is lacked");
+    let run = runs.late_run(&runs.late[0]).expect("a run");
+    assert_eq!((run.job.as_deref(), run.packages), (Some("J2"), vec!["a".to_owned()]));
+}
+
+#[test]
 fn more_runs_than_may_be_kept_are_told() {
     let wanted = Wanted { most: Some(3), ..Wanted::default() };
     let mut engine = Engine::new(reader("native"), Keep::Undelivered, wanted);

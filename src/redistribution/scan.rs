@@ -190,8 +190,17 @@ pub struct Scanned {
     /// Lines in the block.
     pub lines: u64,
     pub(super) hits: Vec<Hit>,
-    /// Halves of the marks of those to whom something was delivered, and of whom no failure was known.
-    pub(super) others: Vec<u32>,
+    /// Those to whom something was delivered, and of whom no failure was known.
+    pub(super) others: Vec<Other>,
+}
+
+/// A line that says that something was delivered, passed over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Other {
+    /// Half the recipient's mark.
+    pub(super) half: u32,
+    /// How many of the lines that matter stand before it.
+    pub(super) hits: usize,
 }
 
 /// A line that matters.
@@ -273,6 +282,12 @@ impl Scan {
         })
     }
 
+    /// Half the mark of the recipient that a line names, as [`Scan::look`] passes it over.
+    pub(super) fn half_in(&self, line: &[u8]) -> Option<u32> {
+        let pair = self.reader.recipient_pair.as_ref()?;
+        Some(half(leading_mark(&line[pair.find(line)? + pair.needle().len()..])))
+    }
+
     /// Whether deliveries are seen.
     pub(super) fn sees_deliveries(&self) -> bool {
         self.recipient.is_some()
@@ -301,7 +316,7 @@ impl Scan {
                     let mark = leading_mark(value);
                     if !self.marks.may_hold(mark) {
                         last_other = found;
-                        scanned.others.push(half(mark));
+                        scanned.others.push(Other { half: half(mark), hits: scanned.hits.len() });
                         continue;
                     }
                 }
@@ -319,7 +334,7 @@ impl Scan {
             let line = &block[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let hit = self.quick(&mut caches, line, start, line_number);
-            let hit = hit.or_else(|| self.hit(line, start, line_number, &mut scanned.others));
+            let hit = hit.or_else(|| self.hit(line, start, line_number, scanned));
             scanned.hits.extend(hit);
         }
         let rest = &block[counted..];
@@ -352,7 +367,7 @@ impl Scan {
         None
     }
 
-    fn hit(&self, line: &[u8], start: usize, number: u64, others: &mut Vec<u32>) -> Option<Hit> {
+    fn hit(&self, line: &[u8], start: usize, number: u64, scanned: &mut Scanned) -> Option<Hit> {
         let (event, values) = self.reader.event(line)?;
         let does = self.reader.events[event].does;
         let outcome = self.reader.outcome(event, &values);
@@ -363,7 +378,8 @@ impl Scan {
         if delivers {
             let marks: Vec<Mark> = marks(&values).collect();
             if !marks.iter().any(|mark| self.marks.may_hold(*mark)) {
-                others.extend(marks.into_iter().map(half));
+                let hits = scanned.hits.len();
+                scanned.others.extend(marks.into_iter().map(|mark| Other { half: half(mark), hits }));
                 return None;
             }
         }
