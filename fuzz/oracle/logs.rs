@@ -17,9 +17,7 @@ use std::sync::{Arc, LazyLock};
 
 static RULES: LazyLock<LogRules> =
     LazyLock::new(|| compile(&embedded()).expect("the shipped rules are right"));
-static READERS: LazyLock<Vec<Arc<Reader>>> = LazyLock::new(|| {
-    RULES.rules.iter().map(|rule| Arc::new(Reader::new(rule).expect("patterns compile"))).collect()
-});
+static READERS: LazyLock<Vec<Arc<Reader>>> = LazyLock::new(|| Reader::all(&RULES));
 
 /// Panics where something does not hold.
 pub fn holds(bytes: &[u8]) {

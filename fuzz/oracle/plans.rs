@@ -18,7 +18,7 @@ const LOG: &str = include_str!("../seeds/logs/plan.log");
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let rules = compile(&embedded()).expect("the shipped rules are right");
     let rule = rules.named("native").expect("shipped");
-    let reader = Arc::new(Reader::new(rule).expect("patterns compile"));
+    let reader = Arc::new(Reader::new(rule));
     let runs: Vec<Run> = claims::read(&reader, LOG.as_bytes()).iter().collect();
     let list = ListText { text: Some("node1 a=1\nnode2 a=2\nnode3 a=3\n".to_owned()), changed: None };
     let world = World {

@@ -280,12 +280,22 @@ impl Engine {
     /// something: they are to be looked at again, before what was found in them is taken.
     pub(super) fn passed_over(&self, scanned: &Scanned) -> bool {
         let lacking = &self.runs.lacking;
-        !lacking.is_empty() && scanned.others.iter().any(|other| lacking.may_hold(other.half))
+        // Those who were marked when the lines were looked through are not among the others.
+        let news = self.scan.as_ref().is_none_or(|scan| scan.marks.news() != scanned.news);
+        news && !lacking.is_empty() && scanned.others.iter().any(|half| lacking.may_hold(*half))
     }
 
     /// Lines that were passed over are looked up later, in their file as a whole; else all is read again.
     pub(super) fn look_up_later(&mut self, later: bool) {
         self.later = later;
+    }
+
+    fn suspect_some(&mut self, halves: &[u32], after: u64) {
+        for half in halves {
+            if self.runs.lacking.may_hold(*half) {
+                self.suspect(*half, after);
+            }
+        }
     }
 
     /// Puts a delivery that was passed over to each run that is open, of which it may be.
@@ -312,18 +322,17 @@ impl Engine {
         coverage.understood += scanned.lines;
         let sees = self.scan.as_ref().is_none_or(Scan::sees_deliveries);
         self.runs.missed |= !(sees || self.runs.lacking.is_empty());
-        let mut others = Vec::new();
+        let mut others: &[u32] = &[];
         if !self.runs.missed && self.passed_over(scanned) {
             self.runs.missed = !self.later;
-            let lacking = &self.runs.lacking;
-            others = scanned.others.iter().filter(|other| lacking.may_hold(other.half)).copied().collect();
+            others = &scanned.others;
         }
-        let mut others = others.into_iter().peekable();
-        let mut after = first_line.saturating_sub(1);
-        for (at, hit) in scanned.hits.iter().enumerate() {
-            while let Some(other) = others.next_if(|other| other.hits <= at) {
-                self.suspect(other.half, after);
-            }
+        // Of the others, those up to this one were looked at; they stand behind this line.
+        let (mut looked, mut after) = (0, first_line.saturating_sub(1));
+        for hit in &scanned.hits {
+            let before = (hit.others as usize).min(others.len());
+            self.suspect_some(&others[looked..before], after);
+            looked = before;
             after = first_line + hit.line;
             let line = &block[hit.start as usize..hit.end as usize];
             let mut found = Found {
@@ -349,7 +358,7 @@ impl Engine {
             }
             self.place(found);
         }
-        others.for_each(|other| self.suspect(other.half, after));
+        self.suspect_some(&others[looked..], after);
     }
 
     fn line(&mut self, line: &[u8], number: u64) {
@@ -418,6 +427,15 @@ impl Engine {
         };
         let left = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
         let undelivered = left && is_of(self.wanted.server.as_deref(), &values);
+        // Failures of other servers count nowhere.
+        if left
+            && !undelivered
+            && does == Does::Recipient
+            && self.keep == Keep::Undelivered
+            && reader.is_bulk()
+        {
+            return;
+        }
         let failed = if undelivered && !self.again { marks(&values).collect() } else { Vec::new() };
         let time = reader.rule.idle.and_then(|_| self.time(&values));
         self.place(Found { key: &key, number, event, line: record, undelivered, delivers, failed, time });

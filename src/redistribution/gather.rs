@@ -13,10 +13,10 @@ use super::lacking::{Mark, mark};
 use super::late;
 use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
-use super::reader::{Broken, Reader};
+use super::reader::Reader;
 use super::recognise::{BEGINNING, recognise};
 use super::runner;
-use super::scan::{Other, Scan, Scanned};
+use super::scan::{Scan, Scanned};
 use crate::alert::name::same;
 use crate::rules::logs::model::Field;
 use crate::rules::logs::{LogRule, LogRules};
@@ -82,8 +82,6 @@ pub struct Gathered {
 pub enum Error {
     #[error("no logfile rule is called `{name}`; there are {known}")]
     NoSuchRule { name: String, known: String },
-    #[error(transparent)]
-    Broken(#[from] Broken),
     #[error(
         "{file}: more than {MOST_RUNS} runs of it are open or failed; a shorter period holds fewer (--since, --until)"
     )]
@@ -118,8 +116,7 @@ const DEPTH: usize = 3;
 /// # Errors
 /// A rule that is not there or cannot be used. What is wrong with single files is in the report.
 pub fn gather(ask: &Ask<'_>) -> Result<Gathered, Error> {
-    let readers: Vec<Arc<Reader>> =
-        ask.rules.rules.iter().map(|rule| Reader::new(rule).map(Arc::new)).collect::<Result<_, _>>()?;
+    let readers = Reader::all(ask.rules);
     let wished = match ask.format {
         Some(runner::RULE) | None => None,
         Some(name) => Some(named(&readers, name)?),
@@ -517,10 +514,12 @@ fn is_of_commands(reader: &Reader) -> bool {
 impl Packed {
     /// Keeps the lines of a block that matter, one after the other.
     fn add(&mut self, block: &[u8], found: &mut Scanned, lines_before: u64) {
+        if self.scanned.lines == 0 {
+            self.scanned.news = found.news;
+        }
         self.scanned.lines += found.lines;
-        let before = self.scanned.hits.len();
-        let others = found.others.iter().map(|other| Other { hits: other.hits + before, ..*other });
-        self.scanned.others.extend(others);
+        let before = self.scanned.others.len() as u32;
+        self.scanned.others.extend_from_slice(&found.others);
         for mut hit in found.hits.drain(..) {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(&block[hit.start as usize..hit.end as usize]);
@@ -528,6 +527,7 @@ impl Packed {
             hit.start = start as u32;
             hit.end = self.bytes.len() as u32;
             hit.line += lines_before;
+            hit.others += before;
             self.scanned.hits.push(hit);
         }
     }

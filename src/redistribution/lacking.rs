@@ -39,6 +39,21 @@ fn of_host(host: &[u8]) -> Mark {
 
 /// The mark of the name that a text begins with, up to a blank.
 pub(super) fn leading_mark(text: &[u8]) -> Mark {
+    // Most names are shorter than this.
+    if let Some((eight, rest)) = text.split_first_chunk::<8>()
+        && let Some(more) = rest.first_chunk::<8>()
+    {
+        let (first, second) = (u64::from_le_bytes(*eight), u64::from_le_bytes(*more));
+        let (in_first, in_second) = (ends(first), ends(second));
+        let length = if in_first != 0 { length_to(in_first) } else { 8 + length_to(in_second) };
+        if (in_first | in_second) != 0 && text[length].is_ascii_whitespace() {
+            let start = length as u64;
+            return match length {
+                0..8 => mixed(start, first & low_bytes(length)),
+                _ => mixed(mixed(start, first), second & low_bytes(length - 8)),
+            };
+        }
+    }
     let mut at = 0;
     // Eight bytes at a time, as long as the text has them.
     while let Some(eight) = text.get(at..at + 8) {
@@ -49,7 +64,7 @@ pub(super) fn leading_mark(text: &[u8]) -> Mark {
             at += 8;
             continue;
         }
-        at += (ends.trailing_zeros() / 8) as usize;
+        at += length_to(ends);
         if text[at].is_ascii_whitespace() {
             return of_host(&text[..at]);
         }
@@ -68,6 +83,16 @@ fn ends(word: u64) -> u64 {
     let dotted = word ^ (ONES * u64::from(b'.'));
     let dot = dotted.wrapping_sub(ONES) & !dotted;
     (blank | dot) & HIGHS
+}
+
+/// Bytes before the one that [`ends`] found.
+fn length_to(ends: u64) -> usize {
+    (ends.trailing_zeros() / 8) as usize
+}
+
+/// Ones in so many of the lowest bytes, of which there are seven at most.
+fn low_bytes(count: usize) -> u64 {
+    (1 << (8 * count)) - 1
 }
 
 /// Letters become small: bit 5 is set in all bytes, which joins some other bytes, too.
@@ -90,12 +115,14 @@ const FAR: u32 = 22;
 pub(super) struct Marks {
     near: Box<[AtomicU64]>,
     far: Box<[AtomicU64]>,
+    /// How often one was set that had not been.
+    news: AtomicU64,
 }
 
 impl Default for Marks {
     fn default() -> Self {
         let empty = |bits: u32| (0..1usize << (bits - 6)).map(|_| AtomicU64::new(0)).collect();
-        Self { near: empty(NEAR), far: empty(FAR) }
+        Self { near: empty(NEAR), far: empty(FAR), news: AtomicU64::new(0) }
     }
 }
 
@@ -106,10 +133,19 @@ impl Marks {
     }
 
     pub(super) fn set(&self, mark: Mark) {
+        let mut new = false;
         for (table, bits) in [(&self.far, FAR), (&self.near, NEAR)] {
             let (word, bit) = Self::places(mark, bits);
-            table[word].fetch_or(bit, Ordering::Relaxed);
+            new |= table[word].fetch_or(bit, Ordering::Relaxed) & bit == 0;
         }
+        if new {
+            self.news.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Grows with each mark that is set. Whoever reads it sees, in what it asks afterwards, the marks set up to then.
+    pub(super) fn news(&self) -> u64 {
+        self.news.load(Ordering::Acquire)
     }
 
     /// Whether it may be set; the upper half of a mark is enough to ask.
@@ -277,6 +313,11 @@ mod tests {
             "a",
             "CL0000001",
             "sixteen-letters.",
+            "eight888",
+            "seven77",
+            "fifteen-letters",
+            "sixteen-letters1",
+            "seventeen-letters",
             "\u{1}x",
         ] {
             for after in [" state=OK bytes=7", "", "\tx", "\n"] {

@@ -4,24 +4,25 @@
 
 use super::model::Outcome;
 use crate::rules::MOST_COMPILED;
-use crate::rules::logs::LogRule;
-use crate::rules::logs::model::{Does, Field, OUTCOMES};
+use crate::rules::logs::model::{Does, Event, Field, OUTCOMES};
+use crate::rules::logs::{LogRule, LogRules};
 use crate::rules::model::Pattern;
 use memchr::memmem;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 /// Longer lines (and records) are counted as not understood.
 pub const MOST_LINE: usize = 1 << 20;
 
-/// A rule whose patterns are compiled.
+/// A rule, ready to be read with.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) rule: LogRule,
     pub(super) events: Vec<Compiled>,
-    recognise: Vec<Regex>,
-    record: Option<Regex>,
-    continued: Option<Regex>,
+    recognise: Vec<Lazy>,
+    record: Option<Lazy>,
+    continued: Option<Lazy>,
     /// Literals that lead to every line that matters, see [`super::scan`].
     pub(super) bulk: Option<Vec<String>>,
     /// `target=`, where one pair alone names recipients.
@@ -35,9 +36,44 @@ pub(super) struct Compiled {
     pub(super) outcome: Option<Outcome>,
     pub(super) cause: Option<String>,
     literal: Option<memmem::Finder<'static>>,
-    pub(super) pattern: Regex,
+    pattern: Lazy,
+}
+
+/// A pattern that is compiled when it is first asked: most rules read no log of those at hand. One that no longer
+/// compiles, which [`crate::rules::logs::compile`] rules out, matches nothing.
+#[derive(Debug)]
+struct Lazy {
+    pattern: Pattern,
+    made: OnceLock<Option<Made>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    regex: Regex,
     /// Captures of the pattern and what they hold.
     fields: Vec<(usize, Field)>,
+}
+
+impl Lazy {
+    fn new(pattern: &Pattern) -> Lazy {
+        Lazy { pattern: pattern.clone(), made: OnceLock::new() }
+    }
+
+    fn made(&self) -> Option<&Made> {
+        let make = || {
+            let mut builder = RegexBuilder::new(&self.pattern.text);
+            builder.multi_line(true).unicode(self.pattern.unicode).size_limit(MOST_COMPILED);
+            let regex = builder.build().ok()?;
+            let named = regex.capture_names().enumerate();
+            let fields = named.filter_map(|(at, name)| Some((at, Field::from_word(name?)?))).collect();
+            Some(Made { regex, fields })
+        };
+        self.made.get_or_init(make).as_ref()
+    }
+
+    fn is_match(&self, text: &[u8]) -> bool {
+        self.made().is_some_and(|made| made.regex.is_match(text))
+    }
 }
 
 /// The values of one line, in the order of the rule.
@@ -67,55 +103,36 @@ impl<'l> Values<'l> {
     }
 }
 
-/// A rule that cannot be read with.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "logfile rule `{rule}`: a pattern no longer compiles ({reason}); `autoticket rules check` says which"
-)]
-pub struct Broken {
-    pub rule: String,
-    pub reason: String,
-}
-
 /// An outcome class by its word.
 pub(super) fn outcome_of(word: &str) -> Option<Outcome> {
     Outcome::ALL.into_iter().find(|outcome| outcome.word() == word)
 }
 
 impl Reader {
-    /// Compiles a rule.
-    ///
-    /// # Errors
-    /// Where a pattern does not compile; those of checked rules do.
-    pub fn new(rule: &LogRule) -> Result<Reader, Broken> {
+    /// Its patterns are compiled later, as they are needed.
+    pub fn new(rule: &LogRule) -> Reader {
         debug_assert!(OUTCOMES.iter().all(|word| outcome_of(word).is_some()));
-        let compile = |pattern: &Pattern| {
-            let mut builder = RegexBuilder::new(&pattern.text);
-            builder.multi_line(true).unicode(pattern.unicode).size_limit(MOST_COMPILED);
-            builder.build().map_err(|error| Broken { rule: rule.id.clone(), reason: error.to_string() })
+        let event = |event: &Event| Compiled {
+            does: event.does,
+            outcome: event.outcome.as_deref().and_then(outcome_of),
+            cause: event.cause.clone(),
+            literal: event.literal.as_ref().map(|text| memmem::Finder::new(text).into_owned()),
+            pattern: Lazy::new(&event.matches),
         };
-        let event = |event: &crate::rules::logs::model::Event| {
-            let pattern = compile(&event.matches)?;
-            let named = pattern.capture_names().enumerate();
-            let fields = named.filter_map(|(at, name)| Some((at, Field::from_word(name?)?))).collect();
-            Ok(Compiled {
-                does: event.does,
-                outcome: event.outcome.as_deref().and_then(outcome_of),
-                cause: event.cause.clone(),
-                literal: event.literal.as_ref().map(|text| memmem::Finder::new(text).into_owned()),
-                pattern,
-                fields,
-            })
-        };
-        Ok(Reader {
-            events: rule.events.iter().map(event).collect::<Result<_, _>>()?,
-            recognise: rule.recognise.iter().map(compile).collect::<Result<_, _>>()?,
-            record: rule.record.as_ref().map(compile).transpose()?,
-            continued: rule.continued.as_ref().map(compile).transpose()?,
+        Reader {
+            events: rule.events.iter().map(event).collect(),
+            recognise: rule.recognise.iter().map(Lazy::new).collect(),
+            record: rule.record.as_ref().map(Lazy::new),
+            continued: rule.continued.as_ref().map(Lazy::new),
             bulk: super::scan::literals(rule),
             recipient_pair: recipient_pair(rule),
             rule: rule.clone(),
-        })
+        }
+    }
+
+    /// One for each of the rules, in their order.
+    pub fn all(rules: &LogRules) -> Vec<Arc<Reader>> {
+        rules.rules.iter().map(|rule| Arc::new(Reader::new(rule))).collect()
     }
 
     /// The rule it was made of.
@@ -137,9 +154,10 @@ impl Reader {
         if compiled.literal.as_ref().is_some_and(|literal| literal.find(line).is_none()) {
             return None;
         }
-        let found = compiled.pattern.captures(line)?;
+        let made = compiled.pattern.made()?;
+        let found = made.regex.captures(line)?;
         let mut values = Values::default();
-        for (at, field) in &compiled.fields {
+        for (at, field) in &made.fields {
             if let Some(value) = capture(&found, *at) {
                 match field {
                     Field::Pairs => self.pairs(value, &mut values),
@@ -200,19 +218,35 @@ impl Reader {
         self.rule.pairs.iter().find(|(own, _)| own.as_bytes() == name).map(|(_, field)| *field)
     }
 
+    /// Whether a pair of this name is of such a field.
+    fn is_paired(&self, name: &[u8], of: impl Fn(Field) -> bool) -> bool {
+        self.rule.pairs.iter().any(|(own, field)| of(*field) && own.as_bytes() == name)
+    }
+
     /// The key among pairs; None where it takes more than a look (JSON text, a rule with both `key` and `job`).
     pub(super) fn key_of_pairs<'l>(&self, pairs: &'l [u8]) -> Option<&'l [u8]> {
         let has = |wanted| self.rule.pairs.iter().any(|(_, field)| *field == wanted);
         let wanted = if has(Field::Key) { Field::Key } else { Field::Job };
-        let (_, raw) =
-            Pairs { rest: pairs }.find(|(name, raw)| self.paired(name) == Some(wanted) && !raw.is_empty())?;
+        let (_, raw) = Pairs { rest: pairs }
+            .find(|(name, raw)| self.is_paired(name, |field| field == wanted) && !raw.is_empty())?;
         (raw.first() != Some(&b'"')).then_some(raw)
+    }
+
+    /// Whether the pairs say, in plain words, that something is left to be delivered.
+    pub(super) fn fails(&self, pairs: &[u8]) -> bool {
+        let mut named = Pairs { rest: pairs }.filter(|(name, _)| self.is_outcome(name)).map(|(_, raw)| raw);
+        let (Some(word), None) = (named.next(), named.next()) else { return false };
+        let class = self.rule.outcomes.iter().find(|(own, _)| own.as_bytes() == word);
+        class.and_then(|(_, class)| outcome_of(class)).is_some_and(Outcome::is_undelivered)
+    }
+
+    fn is_outcome(&self, name: &[u8]) -> bool {
+        self.is_paired(name, |field| matches!(field, Field::Outcome | Field::Status))
     }
 
     /// Whether any of the pairs says what became of something.
     pub(super) fn names_outcome(&self, pairs: &[u8]) -> bool {
-        let says = |name| matches!(self.paired(name), Some(Field::Outcome | Field::Status));
-        Pairs { rest: pairs }.any(|(name, _)| says(name))
+        Pairs { rest: pairs }.any(|(name, _)| self.is_outcome(name))
     }
 }
 

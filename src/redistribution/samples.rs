@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 pub(super) fn readers() -> Vec<Arc<Reader>> {
     let rules = compile(&embedded()).expect("the shipped rules are right");
-    rules.rules.iter().map(|rule| Arc::new(Reader::new(rule).expect("patterns compile"))).collect()
+    Reader::all(&rules)
 }
 
 pub(super) fn reader(id: &str) -> Arc<Reader> {

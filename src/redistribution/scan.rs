@@ -7,6 +7,8 @@
 //! Deliveries are looked at where one pair names the recipient: those to whom is known to lack something are lines that
 //! matter, of the others the marks are handed on, for a failure in lines before may be known only later.
 
+mod head;
+
 use super::lacking::{Mark, Marks, leading_mark, mark};
 use super::model::Outcome;
 use super::reader::{MOST_LINE, Reader, Values, outcome_of};
@@ -16,9 +18,7 @@ use crate::rules::logs::LogRule;
 use crate::rules::logs::model::{Does, Event, Field};
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, Span};
-use memchr::memmem;
-use regex_automata::dfa::onepass;
-use regex_automata::{Anchored, Input};
+use head::{Heads, Walk};
 use std::sync::Arc;
 
 /// What is looked for; cheap to clone.
@@ -28,9 +28,10 @@ pub struct Scan {
     texts: Texts,
     /// Which of the texts names a recipient.
     recipient: Option<usize>,
-    heads: Arc<[Option<Head>]>,
-    /// Whose failures count; None: those of all.
+    heads: Arc<Heads>,
+    /// Whose failures count, and the mark of the name; None: those of all.
     server: Option<Arc<str>>,
+    own: Option<Mark>,
     pub(super) marks: Arc<Marks>,
 }
 
@@ -60,128 +61,13 @@ impl Texts {
     }
 }
 
-/// The part of an event's pattern in front of its pairs. Most lines that a literal leads to begin or end jobs of which
-/// nothing failed: their keys are all that is asked of them.
-#[derive(Debug)]
-struct Head {
-    literal: memmem::Finder<'static>,
-    way: Way,
-}
-
-/// How the front of a line is gone through.
-#[derive(Debug)]
-enum Way {
-    /// Words and texts in turn, where a look at each byte is enough.
-    Words(Vec<Piece>),
-    Pattern(Box<onepass::DFA>),
-}
-
-/// A piece of a front of words.
-#[derive(Debug, PartialEq, Eq)]
-enum Piece {
-    /// One or more bytes, none of which is one of these.
-    Without(Vec<u8>),
-    Text(Vec<u8>),
-}
-
-/// How the pattern of such an event ends.
-const PAIRS: &str = r"(?<pairs>\S.*)";
-
-/// What `\S` leaves out, without Unicode.
-const BLANKS: &[u8] = b"\t\n\x0b\x0c\r ";
-
-impl Head {
-    /// None where the pattern may match in more than one way, or is of another form.
-    fn new(event: &Event) -> Option<Head> {
-        let front = event.matches.text.strip_prefix('^')?.strip_suffix(PAIRS)?;
-        if front.contains('|') || front.contains("(?i") || front.contains("(?s") {
-            return None;
-        }
-        let literal = memmem::Finder::new(event.literal.as_ref()?).into_owned();
-        if let Some(pieces) = pieces(front).filter(|_| !event.matches.unicode) {
-            return Some(Head { literal, way: Way::Words(pieces) });
-        }
-        let syntax = regex_automata::util::syntax::Config::new()
-            .unicode(event.matches.unicode)
-            .utf8(false)
-            .multi_line(true);
-        let utf8 = regex_automata::nfa::thompson::Config::new().utf8(false);
-        let mut builder = onepass::DFA::builder();
-        let dfa = builder.syntax(syntax).thompson(utf8).build(&format!("{front}\\S")).ok()?;
-        Some(Head { literal, way: Way::Pattern(Box::new(dfa)) })
-    }
-
-    fn cache(&self) -> Option<onepass::Cache> {
-        match &self.way {
-            Way::Words(_) => None,
-            Way::Pattern(dfa) => Some(dfa.create_cache()),
-        }
-    }
-
-    /// Where the pairs begin.
-    fn pairs(&self, cache: &mut Option<onepass::Cache>, line: &[u8]) -> Option<usize> {
-        self.literal.find(line)?;
-        match &self.way {
-            Way::Words(pieces) => {
-                let mut at = 0;
-                for piece in pieces {
-                    at += match piece {
-                        Piece::Text(text) => line[at..].starts_with(text).then_some(text.len())?,
-                        Piece::Without(bytes) => {
-                            let length = line[at..].iter().take_while(|byte| !bytes.contains(byte)).count();
-                            (length > 0).then_some(length)?
-                        }
-                    };
-                }
-                line.get(at).is_some_and(|byte| !BLANKS.contains(byte)).then_some(at)
-            }
-            Way::Pattern(dfa) => {
-                let mut slots = [None, None];
-                let input = Input::new(line).anchored(Anchored::Yes);
-                dfa.try_search_slots(cache.as_mut()?, &input, &mut slots).ok()??;
-                slots[1].map(|end| end.get() - 1)
-            }
-        }
-    }
-}
-
-/// A front that is made of words (`\S+`, `[^ :]+`, named or not) and of texts, each word followed by a text that begins
-/// with a byte the word cannot hold: then there is one way through it.
-fn pieces(front: &str) -> Option<Vec<Piece>> {
-    let mut pieces = Vec::new();
-    let mut rest = front;
-    while !rest.is_empty() {
-        let named = rest.strip_prefix("(?<").and_then(|after| after.split_once('>'));
-        let word = named.map_or(rest, |(_, after)| after);
-        let (left_out, after) = if let Some(after) = word.strip_prefix(r"\S+") {
-            (BLANKS.to_vec(), after)
-        } else if let Some((class, after)) = word.strip_prefix("[^").and_then(|class| class.split_once("]+"))
-        {
-            class
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b" :=,;/".contains(&byte))
-                .then_some(())?;
-            (class.bytes().collect(), after)
-        } else {
-            named.is_none().then_some(())?;
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" :=,;/_-".contains(&byte);
-            let length = rest.bytes().take_while(|byte| plain(*byte)).count();
-            let (text, after) = (length > 0).then(|| rest.split_at(length))?;
-            // A sign of repetition would be about the last byte.
-            (!after.starts_with(['*', '+', '?', '{'])).then_some(())?;
-            pieces.push(Piece::Text(text.into()));
-            rest = after;
-            continue;
-        };
-        rest = if named.is_some() { after.strip_prefix(')')? } else { after };
-        pieces.push(Piece::Without(left_out));
-    }
-    let one_way = pieces.windows(2).all(|two| match two {
-        [Piece::Without(bytes), Piece::Text(text)] => text.first().is_some_and(|byte| bytes.contains(byte)),
-        [Piece::Without(_), _] => false,
-        _ => true,
-    });
-    (one_way && matches!(pieces.last(), Some(Piece::Text(_)))).then_some(pieces)
+/// What the front of a line and its pairs tell of it.
+enum Quick {
+    Hit(Hit),
+    /// It does not matter.
+    Nothing,
+    /// Not enough.
+    Open,
 }
 
 /// What was found in one block.
@@ -190,17 +76,10 @@ pub struct Scanned {
     /// Lines in the block.
     pub lines: u64,
     pub(super) hits: Vec<Hit>,
-    /// Those to whom something was delivered, and of whom no failure was known.
-    pub(super) others: Vec<Other>,
-}
-
-/// A line that says that something was delivered, passed over.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Other {
-    /// Half the recipient's mark.
-    pub(super) half: u32,
-    /// How many of the lines that matter stand before it.
-    pub(super) hits: usize,
+    /// Those to whom something was delivered, and of whom no failure was known: half the mark of each.
+    pub(super) others: Vec<u32>,
+    /// [`Marks::news`] before the first line.
+    pub(super) news: u64,
 }
 
 /// A line that matters.
@@ -211,6 +90,8 @@ pub(super) struct Hit {
     /// From 0 in its block, or piece.
     pub(super) line: u64,
     pub(super) event: u16,
+    /// How many of the others stand before it.
+    pub(super) others: u32,
     /// Where its key stands in the line.
     key: (u32, u32),
     /// The key, where the line has it in other words (escaped).
@@ -276,8 +157,9 @@ impl Scan {
             reader: Arc::clone(reader),
             texts: Texts::new(&texts)?,
             recipient,
-            heads: reader.rule().events.iter().map(Head::new).collect(),
+            heads: Arc::new(Heads::new(&reader.rule().events)),
             server: server.map(Arc::from),
+            own: server.map(|name| mark(name.as_bytes())),
             marks: Arc::default(),
         })
     }
@@ -304,7 +186,8 @@ impl Scan {
     pub(super) fn look(&self, block: &[u8], scanned: &mut Scanned) {
         scanned.hits.clear();
         scanned.others.clear();
-        let mut caches: Vec<_> = self.heads.iter().map(|head| head.as_ref().and_then(Head::cache)).collect();
+        scanned.news = self.marks.news();
+        let mut walk = Walk::default();
         let (mut from, mut counted, mut line_number) = (0, 0, 0u64);
         // Where the last of `others` stands.
         let mut last_other = 0;
@@ -316,7 +199,7 @@ impl Scan {
                     let mark = leading_mark(value);
                     if !self.marks.may_hold(mark) {
                         last_other = found;
-                        scanned.others.push(Other { half: half(mark), hits: scanned.hits.len() });
+                        scanned.others.push(half(mark));
                         continue;
                     }
                 }
@@ -333,38 +216,42 @@ impl Scan {
             }
             let line = &block[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let hit = self.quick(&mut caches, line, start, line_number);
-            let hit = hit.or_else(|| self.hit(line, start, line_number, scanned));
-            scanned.hits.extend(hit);
+            let hit = match self.quick(&mut walk, line, start, line_number) {
+                Quick::Hit(hit) => Some(hit),
+                Quick::Nothing => None,
+                Quick::Open => self.hit(line, start, line_number, scanned),
+            };
+            // They fit: a block is bounded far below.
+            let others = scanned.others.len() as u32;
+            scanned.hits.extend(hit.map(|hit| Hit { others, ..hit }));
         }
         let rest = &block[counted..];
         let torn = u64::from(!rest.is_empty() && rest.last() != Some(&b'\n'));
         scanned.lines = line_number + memchr::memchr_iter(b'\n', rest).count() as u64 + torn;
     }
 
-    /// The same as [`Scan::hit`] for the first event, where its head is enough to tell; None: it may be anything.
-    fn quick(
-        &self,
-        caches: &mut [Option<onepass::Cache>],
-        line: &[u8],
-        start: usize,
-        number: u64,
-    ) -> Option<Hit> {
+    /// The same as [`Scan::hit`] for the first event, where its head is enough to tell.
+    fn quick(&self, walk: &mut Walk, line: &[u8], start: usize, number: u64) -> Quick {
         if line.len() > MOST_LINE {
-            return None;
+            return Quick::Open;
         }
-        for (event, (head, cache)) in self.heads.iter().zip(caches).enumerate() {
-            let head = head.as_ref()?;
-            let Some(pairs) = head.pairs(cache, line) else { continue };
-            let key = self.reader.key_of_pairs(&line[pairs..])?;
-            let undelivered = match self.reader.events[event].does {
-                Does::Start => false,
-                Does::End if !self.reader.names_outcome(&line[pairs..]) => false,
-                _ => return None,
-            };
-            return Hit::new(line, start, number, event, key, undelivered);
+        let Some((event, front)) = self.heads.first(walk, line) else { return Quick::Open };
+        match self.reader.events[event].does {
+            Does::Start => {}
+            Does::End if !self.reader.names_outcome(front.pairs) => {}
+            Does::Recipient if self.is_of_another(front.server) && self.reader.fails(front.pairs) => {
+                return Quick::Nothing;
+            }
+            _ => return Quick::Open,
         }
-        None
+        let key = self.reader.key_of_pairs(front.pairs);
+        let hit = key.and_then(|key| Hit::new(line, start, number, event, key, false));
+        hit.map_or(Quick::Open, Quick::Hit)
+    }
+
+    /// Whether a line is surely not of the server whose failures count.
+    fn is_of_another(&self, server: Option<&[u8]>) -> bool {
+        self.own.zip(server).is_some_and(|(own, server)| mark(server) != own)
     }
 
     fn hit(&self, line: &[u8], start: usize, number: u64, scanned: &mut Scanned) -> Option<Hit> {
@@ -378,8 +265,7 @@ impl Scan {
         if delivers {
             let marks: Vec<Mark> = marks(&values).collect();
             if !marks.iter().any(|mark| self.marks.may_hold(*mark)) {
-                let hits = scanned.hits.len();
-                scanned.others.extend(marks.into_iter().map(|mark| Other { half: half(mark), hits }));
+                scanned.others.extend(marks.into_iter().map(half));
                 return None;
             }
         }
@@ -389,6 +275,9 @@ impl Scan {
             && is_of(self.server.as_deref(), &values);
         if undelivered {
             marks(&values).for_each(|mark| self.marks.set(mark));
+        } else if does == Does::Recipient && !delivers {
+            // A failure of another server.
+            return None;
         }
         let hit = Hit::new(line, start, number, event, key, undelivered)?;
         Some(Hit { delivers, ..hit })
@@ -433,6 +322,7 @@ impl Hit {
             end: narrow(start + line.len())?,
             line: number,
             event: u16::try_from(event).ok()?,
+            others: 0,
             key: within(line, key).unwrap_or_default(),
             unescaped: within(line, key).is_none().then(|| key.into()),
             undelivered,
@@ -446,25 +336,4 @@ fn within(line: &[u8], value: &[u8]) -> Option<(u32, u32)> {
     let start = (value.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
     let end = start.checked_add(value.len()).filter(|end| *end <= line.len())?;
     Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fronts_of_words_have_one_way_through_them() {
-        let without = |bytes: &[u8]| Piece::Without(bytes.to_vec());
-        let text = |text: &str| Piece::Text(text.into());
-        let native = pieces(r"(?<time>\S+) (?<server>\S+) [^ :]+: START ").expect("words");
-        assert_eq!(
-            native,
-            [without(BLANKS), text(" "), without(BLANKS), text(" "), without(b" :"), text(": START ")]
-        );
-        for front in
-            [r"\S+x", r"\S+\d+ ", r"(?<a>\S+", r"(\S+) ", r"a+ ", r"[^a-z]+ ", r"\S+", "x.", r"[^ ]+: "]
-        {
-            assert_eq!(pieces(front), None, "{front}");
-        }
-    }
 }

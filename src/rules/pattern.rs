@@ -6,8 +6,10 @@
 use super::model::Pattern;
 use super::reader::Checker;
 use super::yaml::{Mark, Node, Scalar, Style};
-use regex::bytes::RegexBuilder;
+use regex_automata::PatternID;
+use regex_automata::nfa::thompson::{NFA, WhichCaptures};
 use regex_syntax::ast::ErrorKind as AstKind;
+use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 /// Compiled size allowed to one pattern, in bytes.
@@ -65,16 +67,16 @@ impl Checker<'_> {
                 return None;
             }
         };
-        let mut builder = RegexBuilder::new(&scalar.text);
-        let Ok(regex) = builder.multi_line(true).unicode(unicode).size_limit(MOST_COMPILED).build() else {
+        let Some(forward) = automaton(&hir, false).filter(|_| automaton(&hir, true).is_some()) else {
             let what = format!("`{key}`: pattern compiles to more than {MOST_COMPILED} bytes; repeat less");
             self.wrong(node.at, what);
             return None;
         };
+        let captures = forward.group_info();
         Some(Checked {
             pattern: Pattern { text: scalar.text.clone(), unicode },
-            names: regex.capture_names().flatten().map(str::to_owned).collect(),
-            captures: regex.captures_len() - 1,
+            names: captures.pattern_names(PatternID::ZERO).flatten().map(str::to_owned).collect(),
+            captures: captures.group_len(PatternID::ZERO) - 1,
             empty: hir.properties().minimum_len() == Some(0),
         })
     }
@@ -130,6 +132,14 @@ fn syntax(unicode: bool) -> regex_syntax::Parser {
     regex_syntax::ParserBuilder::new().multi_line(true).unicode(unicode).utf8(false).build()
 }
 
+/// One of the two automata that crate `regex` makes of a pattern first: whether it compiles depends on their size alone,
+/// and what it makes of them costs several times as much. None: larger than allowed.
+fn automaton(hir: &Hir, reverse: bool) -> Option<NFA> {
+    let captures = if reverse { WhichCaptures::None } else { WhichCaptures::All };
+    let config = NFA::config().utf8(false).reverse(reverse).which_captures(captures);
+    NFA::compiler().configure(config.nfa_size_limit(Some(MOST_COMPILED))).build_from_hir(hir).ok()
+}
+
 /// Line and column inside the pattern (from 1) and the flaw in words.
 fn explained(error: &regex_syntax::Error) -> (usize, usize, String) {
     match error {
@@ -181,6 +191,7 @@ fn inside(at: Mark, scalar: &Scalar, line: usize, column: usize) -> Mark {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use regex::bytes::RegexBuilder;
 
     fn literals(text: &str) -> Option<Vec<String>> {
         literals_of(&Pattern { text: text.to_owned(), unicode: false }, 3)
@@ -196,6 +207,23 @@ mod tests {
         for none in [r"\d+", "a|bcd", "", "(?:abc)?", r"\xff\xff\xff\xff", "^ok$", r"abc\n|\n\n\n\nx"] {
             assert_eq!(literals(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn what_is_let_through_compiles_and_what_is_not_does_not() {
+        let mut both = [0, 0];
+        for (text, unicode) in [("a", false), ("(?<x>ab|c)", false), (r"\w", true), (r"(\d*|[a-z]+)", true)] {
+            for times in [1, 7, 40, 200, 900, 3000, 9000, 15_000] {
+                let text = format!("^(?:{text}){{{times}}}$");
+                let hir = syntax(unicode).parse(&text).expect("a pattern");
+                let let_through = [false, true].iter().all(|reverse| automaton(&hir, *reverse).is_some());
+                let mut builder = RegexBuilder::new(&text);
+                let built = builder.multi_line(true).unicode(unicode).size_limit(MOST_COMPILED).build();
+                assert_eq!(let_through, built.is_ok(), "{text}");
+                both[usize::from(let_through)] += 1;
+            }
+        }
+        assert!(both.iter().all(|count| *count > 3), "{both:?}");
     }
 
     proptest! {

@@ -20,7 +20,7 @@ const PIECE: u64 = 4 << 20;
 /// Pieces per worker that may wait for those before them.
 const AHEAD: usize = 2;
 /// Bytes of what came of one piece that may wait to be taken.
-const SHARE: usize = 2 << 20;
+const SHARE: usize = 4 << 20;
 
 /// A share of what came of a piece.
 #[derive(Debug)]
