@@ -196,12 +196,9 @@ impl Engine {
             Keep::Undelivered => Scan::new(&reader, wanted.server.as_deref()),
             Keep::All | Keep::Tally => None,
         };
-        let mut lacking = Lacking::default();
+        let mut lacking = Lacking::new(scan.as_ref().map(|scan| Arc::clone(&scan.marks)).unwrap_or_default());
         for name in &wanted.lacking {
             lacking.anything(super::lacking::mark(name.as_bytes()));
-        }
-        if let Some(scan) = &scan {
-            lacking.marks().for_each(|mark| scan.marks.set(mark));
         }
         let runs = Runs {
             reader: Arc::clone(&reader),

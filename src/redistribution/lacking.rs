@@ -8,6 +8,7 @@ use super::attempts::packages;
 use super::model::{Outcome, Run};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What stands for a name: equal for all the ways in which one computer is written (case, short name or FQDN).
@@ -195,10 +196,15 @@ struct Lack {
 pub(super) struct Lacking {
     by_mark: HashMap<Mark, Lack, BuildHasherDefault<AsIs>>,
     halves: HashMap<u32, Vec<Mark>, BuildHasherDefault<AsIs>>,
-    marks: Marks,
+    marks: Arc<Marks>,
 }
 
 impl Lacking {
+    /// Nobody yet; marks are set where they are asked.
+    pub(super) fn new(marks: Arc<Marks>) -> Lacking {
+        Lacking { marks, ..Lacking::default() }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_mark.is_empty()
     }

@@ -15,6 +15,9 @@ use std::sync::{Arc, OnceLock};
 /// Longer lines (and records) are counted as not understood.
 pub const MOST_LINE: usize = 1 << 20;
 
+/// Lines after which a log is recognised, if one of them is understood.
+const ENOUGH: usize = 100;
+
 /// A rule, ready to be read with.
 #[derive(Debug)]
 pub struct Reader {
@@ -189,11 +192,22 @@ impl Reader {
         self.continued.as_ref().is_some_and(|continued| continued.is_match(line))
     }
 
-    /// Whether the beginning of a file is such a log: how many of its lines are understood, or None.
-    pub(super) fn recognises(&self, beginning: &[u8]) -> Option<usize> {
+    /// Whether the beginning of a file is such a log: how many of its first lines, and of how many, are understood, or
+    /// None.
+    pub(super) fn recognises(&self, beginning: &[u8]) -> Option<(usize, usize)> {
         let all =
             !self.recognise.is_empty() && self.recognise.iter().all(|pattern| pattern.is_match(beginning));
-        all.then(|| lines(beginning).filter(|line| self.event(line).is_some()).count())
+        all.then(|| {
+            let (mut understood, mut of) = (0, 0);
+            for line in lines(beginning) {
+                if of >= ENOUGH && understood > 0 {
+                    break;
+                }
+                of += 1;
+                understood += usize::from(self.event(line).is_some());
+            }
+            (understood, of)
+        })
     }
 
     /// `NAME=value` until something else comes, which is a cause: bare to the next blank, JSON text, or JSON list.

@@ -29,9 +29,10 @@ pub fn recognise(readers: &[Arc<Reader>], beginning: &[u8]) -> Result<Recognised
     {
         beginning = &beginning[..=end];
     }
-    let lines = super::reader::lines(beginning).count();
     for reader in readers {
-        if let Some(understood) = reader.recognises(beginning).filter(|understood| *understood > 0) {
+        if let Some((understood, lines)) =
+            reader.recognises(beginning).filter(|(understood, _)| *understood > 0)
+        {
             let id = &reader.rule().id;
             let reason = format!(
                 "{id}: its patterns match, and {understood} of the first {lines} lines are understood"

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of a plain file in one piece.
-const PIECE: u64 = 4 << 20;
+const PIECE: u64 = 2 << 20;
 /// Pieces per worker that may wait for those before them.
 const AHEAD: usize = 2;
 /// Bytes of what came of one piece that may wait to be taken.
