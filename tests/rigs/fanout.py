@@ -21,6 +21,7 @@ LOG, AUTH = "/var/log/swdist/swdist.log", "/var/log/auth.log"
 CLUSH_LOG, JOBLOG = "/var/log/clush.log", "/var/log/parallel.log"
 LISTS, SITE = "/var/lib/swdist/lists/emea.lst", "/opt/site software"
 PACKAGE, OTHER, SINGLE = "jre-1.3.1_02", "base-2.0", "/srv/packages/tzdata_2026a_all.deb"
+ALLOWED = ["/usr/local/sbin/swdist", "/usr/bin/clush", "/usr/bin/touch"]
 # h3 has a parameter of its own, shared with h2 and with a blank in it.
 OWN = "--chmod=F600 '--out-format=sent to own: %n'"
 LINES = f"# Recipients in EMEA, and what holds for one alone\nh1\nh2 {OWN}\n\nh3 {OWN}\n"
@@ -37,8 +38,7 @@ class Story:
         if not self.by_hand:
             self.server.write("/usr/local/bin/autoticket", pathlib.Path(options.autoticket).read_bytes(), 0o755)
             self.server.path("/usr/local/bin/redistribute").symlink_to("autoticket")
-        allowed = ["/usr/local/sbin/swdist", "/usr/bin/clush", "/usr/bin/touch"]
-        self.server.write("/etc/autoticket/redistribution.yaml", rules(allowed))
+        self.server.write("/etc/autoticket/redistribution.yaml", rules(ALLOWED))
         self.server.path("/var/lib/autoticket").mkdir(mode=0o700)
         self.program = Redistribute(lambda argv: self.server.start(*argv), "autoticket", "/var/lib/autoticket",
                                     link="redistribute")
@@ -118,9 +118,29 @@ class Story:
                              str(listing(self.tree(name, f"{SITE}/{PACKAGE}"))))
         self.tally.check("h3 has not", not self.fleet["h3"].path(f"{SITE}/{PACKAGE}").exists())
 
+    def asks_first(self, answers, why):
+        """Recipients are asked before anything is issued: by ping, and whether sshd's port is open."""
+        if self.by_hand:
+            return
+        before = len(self.records())
+        for way, reachability, words in (("ping", None, ["--check"]), ("port", {"port": 22}, [])):
+            self.server.write("/etc/autoticket/redistribution.yaml", rules(ALLOWED, reachability))
+            argv = self.program.to_approve_all([LOG])
+            # Who answers would be issued to in earnest; that is another step of the story.
+            done = self.server.start(*argv, *words, *(["--dry-run"] if answers else []), "--json")
+            said = json.loads(done.stdout)
+            aside, issued = said["aside"], said.get("would_issue", said.get("issued", []))
+            found = [name for name, _ in aside] if aside and isinstance(aside[0], list) else [one["name"] for one in aside]
+            self.tally.check(f"{way}: h3 is {'issued to' if answers else 'set aside'}",
+                             found == ([] if answers else ["h3"]) and bool(issued) == answers, str(said))
+            self.tally.check(f"{way}: says why", why[way] in str(aside) and done.returncode == (0 if answers else 1), f"{done.returncode} {aside}")
+        self.server.write("/etc/autoticket/redistribution.yaml", rules(ALLOWED))
+        self.tally.check("nothing was issued", len(self.records()) == before, str(self.records()[before:]))
+
     def redistributes(self):
         """The operator's part, once h3 is back."""
         self.fleet.up("h3")
+        self.asks_first(True, {"ping": "", "port": ""})
         before, rest = len(self.records()), {name: self.state(name) for name in ("h1", "h2")}
         expected = [{"recipients": {"h3": "unreachable"}, "argv": [LIST if word == LISTS else word for word in COMMAND]}]
         status = self.issue_native(expected)
@@ -294,6 +314,7 @@ def main():
         story = Story(fleet, tally, options)
         story.prepare()
         story.fails()
+        story.asks_first(False, {"ping": "does not answer ping", "port": "port 22"})
         story.redistributes()
         story.bare_clush()
         story.rows_of_other_hosts()

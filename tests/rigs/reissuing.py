@@ -64,9 +64,10 @@ def here(argv, **more):
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, **more)
 
 
-def rules(allow):
-    """A rules folder's redistribution.yaml that lets these programs start."""
-    return json.dumps({"servers": {"default": {"allow": [str(program) for program in allow]}}}) + "\n"
+def rules(allow, reachability=None):
+    """A rules folder's redistribution.yaml that lets these programs start, and says how recipients are asked first."""
+    asked = {"reachability": reachability} if reachability else {}
+    return json.dumps({"servers": {"default": {"allow": [str(program) for program in allow], **asked}}}) + "\n"
 
 
 def differences(plan, expected):
