@@ -178,8 +178,35 @@ fn a_damaged_cut_older_or_deleted_journal_issues_nothing_is_told_and_named() {
         assert_eq!(server.calls(), once, "{said}");
     }
     put(&newest);
-    assert_eq!(server.run(&["--approve", "J1.1"]).exit, 1, "the newest one is whole");
+    assert_eq!(server.run(&["--approve", "J2.1"]).exit, 1, "the newest one is whole");
     assert_eq!(server.calls(), once);
+}
+
+#[test]
+fn a_number_that_was_listed_means_the_same_package_after_another_one_was_confirmed() {
+    let server = Server::new();
+    server.log(&server.start("J2", "acrobat-5"), &[("J2", "node1", "FAILED type=disk")]);
+    server.log(&server.start("J3", "perl-5.8"), &[("J3", "node3", "FAILED type=disk")]);
+    let list = || server.run(&["--list"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let listed = list();
+    for said in ["J1.1 jre-1.3.1 node2 ", "J2.1 acrobat-5 node1 ", "J3.1 perl-5.8 node3 "] {
+        assert!(listed.contains(said), "{said}: {}", listed);
+    }
+    assert_eq!(server.run(&["--approve", "J1.1"]).exit, 0);
+    let listed = list();
+    assert!(listed.contains("J2.1 acrobat-5 node1 "), "confirmed by the journal: {}", listed);
+    // Another one arrived by a run of somebody else, which the log tells.
+    server.log(&server.start("J4", "acrobat-5"), &[("J4", "node1", "OK bytes=12")]);
+    let path = server.site.folder.path().join("dist.log");
+    let text = fs::read_to_string(&path).expect("the log");
+    let (before, after) = text.split_at(text.find("START job=J4").expect("J4") - 27);
+    server.site.file("dist.log", &format!("{before}{}", after.replace("T00:00:0", "T01:00:0")));
+    let listed = list();
+    assert!(listed.contains("J3.1 perl-5.8 node3 "), "confirmed by the log: {}", listed);
+    let finished = server.run(&["--approve", "J2.1"]);
+    assert_eq!((finished.exit, finished.err.contains("there is no job or command J2.1")), (65, true));
+    assert_eq!(server.run(&["--approve", "J3.1"]).exit, 0);
+    assert!(server.calls().ends_with("-p|perl-5.8|-l|LIST|-P|prio=3|\nnode3 prio=3\n"), "{}", server.calls());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::shown::Shown;
 use cut::{Arrived, Listed, is_cut, listed};
 pub use cut::{NEVER, list_of};
 use jiff::Timestamp;
+use numbered::{Found, number, numbered};
 use std::collections::{BTreeMap, HashMap};
 
 /// What the operator asks for.
@@ -105,7 +106,8 @@ fn bare(run: &Run, server: &str) -> Job {
 
 /// Builds the plan. `runs` are all that were read, of the period or not: later ones tell what was tried since.
 ///
-/// Jobs stand in the order of their start, then of their place; those without a run last, by their first event.
+/// Jobs stand in the order of their start, then of their place; after them those of which only records say that they
+/// failed, and last those without a run, by their first event.
 pub fn plan(
     runs: impl IntoIterator<Item = Run>,
     records: &[Record],
@@ -148,17 +150,11 @@ pub fn plan(
         key(*a).cmp(&key(*b)).then(a.cmp(b))
     });
     let none = Vec::new();
-    let mut jobs: Vec<Job> = Vec::new();
-    for at in order {
-        jobs.extend(planning.job(&runs[at], of_run.get(&at).unwrap_or(&none), listed.get(&at)));
-    }
-    jobs.extend(planning.recorded(&alone));
-    for (at, job) in jobs.iter_mut().enumerate() {
-        job.id = format!("J{}", at + 1);
-        for (at, command) in job.commands.iter_mut().enumerate() {
-            command.id = format!("{}.{}", job.id, at + 1);
-        }
-    }
+    let found = order
+        .into_iter()
+        .map(|at| planning.job(&runs[at], of_run.get(&at).unwrap_or(&none), listed.get(&at)))
+        .collect();
+    let jobs = numbered(found, planning.recorded(&alone));
     planning.note_recovered();
     let Planning { notes, .. } = planning;
     let Selection { server, since, until, .. } = selection;
@@ -284,14 +280,14 @@ impl<'a> Planning<'a> {
             && (self.cause.is_none() || causes.any(|c| wanted(&self.cause, c)))
     }
 
-    /// The job of one run, if something of it is left to do.
-    fn job(&mut self, run: &Run, records: &[(&'a Record, usize)], listed: Option<&Listed>) -> Option<Job> {
+    /// The job of one run, if something of it was to be done.
+    fn job(&mut self, run: &Run, records: &[(&'a Record, usize)], listed: Option<&Listed>) -> Found {
         let server = run.server.as_deref().unwrap_or(&self.selection.server);
         let asked = same(server, &self.selection.server)
             && self.wants(run.job.as_deref(), &run.packages)
             && (self.in_period(run.start, run.end) || !records.is_empty());
         if !asked || !has_effect(run) {
-            return None;
+            return Found::Nothing;
         }
         let mut blocked = Vec::new();
         let narrowing = (self.world.narrowing)(&run.rule);
@@ -304,11 +300,16 @@ impl<'a> Planning<'a> {
             && self.recipient.is_none()
             && self.cause.is_none();
         failures.retain(|failure| self.wants_failure(failure));
+        if failures.is_empty() && !nameless {
+            return Found::Nothing;
+        }
         let mut recipients = Recipients {
             all: run.recipients.iter().map(|r| r.name.clone()).chain(never).collect(),
             ..Recipients::default()
         };
         let mut left: Vec<&Recipient> = Vec::new();
+        let log = nameless || failures.iter().any(|failure| failure.in_log);
+        let logged = log || listed.is_some();
         let delivered = self.world.delivered.map(|of| of(&bare(run, server))).unwrap_or_default();
         for failure in &failures {
             let name = failure.recipient.name.clone();
@@ -336,12 +337,10 @@ impl<'a> Planning<'a> {
         }
         if recipients.failed.is_empty() && !nameless {
             self.recovered.append(&mut recipients.recovered);
-            return None;
+            return Found::Finished { logged };
         }
-        let found_in = FoundIn {
-            record: failures.iter().any(|failure| !failure.records.is_empty()),
-            log: nameless || failures.iter().any(|failure| failure.in_log),
-        };
+        let record = failures.iter().any(|failure| !failure.records.is_empty());
+        let found_in = FoundIn { record, log };
         let folded = (left.is_empty() && !recipients.folded.is_empty()).then(|| {
             let place = &recipients.folded[recipients.folded.len() - 1].1;
             format!("the same or a newer version was distributed to the same recipients later: {place}")
@@ -359,8 +358,15 @@ impl<'a> Planning<'a> {
             Ok(commands) => (commands, None),
             Err(refusal) => (Vec::new(), Some(refusal.to_string())),
         };
-        let commands: Vec<Rebuilt> =
+        let mut commands: Vec<Rebuilt> =
             commands.into_iter().map(|command| self.bound(server, command)).collect();
+        let all: Vec<&Recipient> = failures.iter().map(|failure| &failure.recipient).collect();
+        if left.len() < all.len() {
+            let all = rebuild(run, narrowing.as_ref(), &all, list.as_ref()).unwrap_or_default();
+            number(&mut commands, &all);
+        } else {
+            number(&mut commands, &[]);
+        }
         if let Some(list) = &list {
             let gone = list.text.is_none().then(|| "it is gone".to_owned());
             let changed = gone.or_else(|| list.changed.clone());
@@ -378,7 +384,7 @@ impl<'a> Planning<'a> {
         (job.recipients, job.found_in, job.commands) = (recipients, found_in, commands);
         (job.refused, job.blocked, job.folded) = (refused, blocked, folded);
         mask(&mut job, run);
-        Some(job)
+        Found::Left { job: Box::new(job), logged }
     }
 
     /// A recipient that is left: to be issued to, or set aside.
@@ -579,5 +585,6 @@ fn mask(job: &mut Job, run: &Run) {
 }
 
 mod cut;
+mod numbered;
 #[cfg(test)]
 mod tests;
