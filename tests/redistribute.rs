@@ -210,6 +210,41 @@ fn a_number_that_was_listed_means_the_same_package_after_another_one_was_confirm
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_refused_and_why_and_a_folder_that_is_gone_is_named() {
+    let server = Server::new();
+    let gone = server.start("J2", "perl-5.8").replace(&format!("dir={}", server.path("")), "dir=/gone/away");
+    server.log(&gone, &[("J2", "node1", "FAILED type=disk")]);
+    let would = server.run(&["--approve", "all", "--dry-run"]);
+    let why = "J2.1: its working directory `/gone/away` is gone\n";
+    assert_eq!((would.exit, would.out.starts_with("would issue J1.1: ")), (1, true), "{}", would.out);
+    assert!(would.out.contains(&format!("would not be issued: {why}")), "{}", would.out);
+    let json = server.run(&["--approve", "all", "--dry-run", "--json"]).json();
+    assert_eq!(
+        (&json["would_issue"][0]["id"], &json["would_issue"][1]),
+        (&"J1.1".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(json["would_refuse"][0]["id"], "J2.1", "{json}");
+    let issued = server.run(&["--approve", "J2.1"]);
+    assert_eq!(
+        (issued.exit, issued.out.contains(&format!("not issued: {why}"))),
+        (1, true),
+        "{}",
+        issued.out
+    );
+    assert!(!issued.out.contains("No such file"), "{}", issued.out);
+    fs::rename(server.path("swdist"), server.path("elsewhere")).expect("ours");
+    let would = server.run(&["--approve", "J1.1", "--dry-run"]);
+    let why = "would not be issued: J1.1: `SITE/swdist` is no program that can be executed\n";
+    assert_eq!((would.exit, would.out.as_str()), (1, why));
+    server.allow("/bin/true");
+    let would = server.run(&["--approve", "J1.1", "--dry-run"]);
+    let why =
+        "would not be issued: J1.1: `SITE/swdist` may not be started on is1: add it to redistribution.yaml\n";
+    assert_eq!((would.exit, would.out.starts_with(why)), (1, true), "{}", would.out);
+    assert_eq!(server.calls(), "");
+}
+
+#[test]
 fn two_operators_at_the_same_moment_issue_a_command_once() {
     let server = Server::new();
     let run = || server.run(&["--approve", "all"]);

@@ -109,6 +109,14 @@ fn what_a_manager_only_took_is_confirmed_by_its_log_and_closes_the_ticket() {
     assert_eq!(server.failed(), ["node1", "node2"], "taken is not delivered");
     let again = server.run(&["--approve", "all"]);
     assert!(again.out.contains("and the manager's log does not say yet how it ended"), "{}", again.out);
+    let would = server.run(&["--approve", "all", "--dry-run"]);
+    assert_eq!(
+        (would.exit, would.out.starts_with("would not be issued: J1.1: ")),
+        (1, true),
+        "{}",
+        would.out
+    );
+    assert!(would.out.contains("and the manager's log does not say yet how it ended"), "{}", would.out);
     // The manager works it off: one gets it, the other does not.
     server.log("J50", "18:00", "node1,node2", &[("node1", "OK"), ("node2", "FAILED type=disk")]);
     let synced = server.site.run(&["redistribute", "sync"]);

@@ -132,6 +132,8 @@ pub enum Refusal {
     Nul,
     #[error("the folder `{directory}` is no absolute path")]
     Directory { directory: String },
+    #[error("its working directory `{directory}` is gone")]
+    NoDirectory { directory: String },
     #[error("no user `{user}` is known here")]
     NoUser { user: String },
     #[error("it is to run as {user}: sudo -u {user} redistribute …, or issue it as root")]

@@ -89,12 +89,20 @@ pub fn runs(path: &Path) -> bool {
         && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-/// Whether this process may issue as the user of `start`; asked before anything is said to run.
+/// Whether this process may issue as the user of `start`, in its folder; asked before anything is said to run.
 ///
 /// # Errors
-/// [`Refusal::NoUser`], [`Refusal::OtherUser`].
+/// [`Refusal::NoUser`], [`Refusal::OtherUser`], [`Refusal::NoDirectory`].
 pub fn may_run_as(start: &Start) -> Result<(), Refusal> {
-    switch(start).map(|_| ())
+    switch(start)?;
+    match fs::metadata(&start.directory) {
+        Ok(meta) if !meta.is_dir() => Err(Refusal::NoDirectory { directory: start.directory.clone() }),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(Refusal::NoDirectory { directory: start.directory.clone() })
+        }
+        // One that we may not look into may be open to that user.
+        _ => Ok(()),
+    }
 }
 
 /// A user of this machine.
@@ -163,7 +171,11 @@ pub fn run(order: &Order, stop: &Stop, started: impl FnOnce(u32)) -> Ended {
                 // It was written for nobody.
                 let _ = fs::remove_file(list);
             }
-            let why = format!("{}: {e}", order.start.program.display());
+            // The system names neither: a folder that is gone is not blamed on the program.
+            let why = match may_run_as(&order.start) {
+                Err(refusal) => refusal.to_string(),
+                Ok(()) => format!("{}: {e}", order.start.program.display()),
+            };
             return Ended { end: End::NotStarted(why), ..ended };
         }
     };

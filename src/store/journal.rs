@@ -336,6 +336,19 @@ impl Journal {
         })
     }
 
+    /// Why [`Journal::approve`] would keep no consent to each of these, where it would not. Nothing is changed by it.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub fn refusals(
+        &self,
+        commands: &[Approved],
+        consents: &BTreeSet<String>,
+    ) -> Result<Vec<Option<Refused>>, Error> {
+        let refused = |command| Ok(acts::take_over(&self.connection, command, consents)?.err());
+        commands.iter().map(refused).collect()
+    }
+
     /// Takes an approval back, if nothing was issued by it; says whether there was one.
     ///
     /// # Errors

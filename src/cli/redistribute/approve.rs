@@ -12,9 +12,9 @@ use super::record::{person, tell_center};
 use super::surveyed::{Survey, is_open, journal};
 use super::wire::Words;
 use super::{Args, network};
-use crate::redistribution::issue::{Approved, Verdict};
+use crate::redistribution::issue::{self, Approved, Verdict};
 use crate::redistribution::plan::{Grade, Job, Rebuilt};
-use crate::redistribution::run_command::Stop;
+use crate::redistribution::run_command::{self, Stop};
 use crate::redistribution::shell;
 use crate::redistribution::waves::{MaxErrors, Wave, parse_max_errors, parse_waves};
 use crate::service::redistribute::{Event, Issue, Stopped, Summary, issue};
@@ -91,9 +91,11 @@ fn chosen<'s>(survey: &'s Survey, wanted: &[String]) -> Result<(Vec<Chosen<'s>>,
             } else if named {
                 None
             } else if command.grade == Grade::Ambiguous {
-                Some(format!("ambiguous: {}; approve it by its id", command.doubts.join("; ")))
+                let doubts = command.doubts.join("; ");
+                Some(format!("ambiguous: {doubts}; approve it by its id: --approve {}", command.id))
             } else if !job.blocked.is_empty() {
-                Some(format!("{}; approve it by its id", job.blocked.join("; ")))
+                let why = job.blocked.join("; ");
+                Some(format!("{why}; approve it by its id: --approve {}", command.id))
             } else {
                 None
             };
@@ -203,13 +205,15 @@ pub(super) fn without_a_screen(
     let approved: Vec<Approved> =
         chosen.iter().map(|(job, command)| Approved::of(job, command, Vec::new())).collect();
     found.notes.iter().for_each(|note| show::tell(format_args!("autoticket: {note}")));
-    if args.dry_run {
-        return would(globals, &chosen, &left, &aside);
-    }
     survey.aside = aside;
     let survey = &*survey;
     if survey.is_done() && args.again.is_empty() {
         return super::listed::nothing(globals, survey);
+    }
+    if args.dry_run {
+        let again = again(survey, &args.again)?;
+        let refused = refusals(globals, survey, &approved, &again)?;
+        return would(globals, &chosen, &refused, &left, survey);
     }
     if approved.is_empty() && args.again.is_empty() {
         return said(globals, survey, &Summary::default(), &left);
@@ -386,27 +390,63 @@ pub(super) fn again(survey: &Survey, named: &[String]) -> Result<BTreeSet<String
     Ok(keys)
 }
 
+/// Why commands would not be issued after all: what issuing asks before it starts one, without starting any. What
+/// another machine would say is not known here.
+fn refusals(
+    globals: &Globals,
+    survey: &Survey,
+    approved: &[Approved],
+    again: &BTreeSet<String>,
+) -> Result<Vec<Left>, Failure> {
+    if survey.on.is_some() {
+        return Ok(Vec::new());
+    }
+    let known = match journal(globals)? {
+        Some(journal) => journal.refusals(approved, again)?,
+        None => Vec::new(),
+    };
+    let mut known = known.into_iter();
+    let mut refused = Vec::new();
+    for command in approved {
+        let start = issue::start(command, &survey.rule, &run_command::runs);
+        let start = start.and_then(|start| run_command::may_run_as(&start)).err();
+        let known = known.next().flatten().map(|refused| refused.to_string());
+        if let Some(why) = known.or_else(|| start.map(|refusal| refusal.to_string())) {
+            refused.push(Left { id: command.id.clone(), why });
+        }
+    }
+    Ok(refused)
+}
+
 fn would(
     globals: &Globals,
     chosen: &[(Job, Rebuilt)],
+    refused: &[Left],
     left: &[Left],
-    aside: &[(String, String)],
+    survey: &Survey,
 ) -> Result<Exit, Failure> {
+    let aside = &survey.aside;
+    let may = |command: &&Rebuilt| !refused.iter().any(|own| own.id == command.id);
+    let commands: Vec<&Rebuilt> = chosen.iter().map(|(_, command)| command).filter(may).collect();
     let mut out = Out::new();
     if globals.json {
-        let commands: Vec<&Rebuilt> = chosen.iter().map(|(_, command)| command).collect();
         out.json(
             "autoticket.redistribute-issued/1",
-            serde_json::json!({ "dry_run": true, "would_issue": commands, "not_approved": left, "aside": aside }),
+            serde_json::json!({ "dry_run": true, "would_issue": commands, "would_refuse": refused,
+                "not_approved": left, "aside": aside }),
         );
     } else {
-        for (_, command) in chosen {
+        for command in &commands {
             out.line(format!("would issue {}: {}", command.id, show::one(&shell::shown(&command.argv))));
+        }
+        for Left { id, why } in refused {
+            out.line(format!("would not be issued: {}: {}", show::one(id), crate::shown::Shown::lines(why)));
         }
         not_approved(&mut out, left);
         set_aside(&mut out, aside);
     }
-    Ok(Exit::Done)
+    let all = refused.is_empty() && left.is_empty() && aside.is_empty();
+    Ok(if all { Exit::Done } else { Exit::Findings })
 }
 
 /// Who was not issued to: they stay failed.

@@ -49,7 +49,7 @@ pub(super) fn abandon(db: &Connection, now: Timestamp) -> Result<(), Error> {
 }
 
 /// Earlier attempts at recipients of a command that a person let follow, or why some recipient cannot be taken.
-fn take_over(
+pub(super) fn take_over(
     db: &Connection,
     command: &Approved,
     consents: &BTreeSet<String>,
