@@ -245,6 +245,35 @@ fn a_dry_run_says_what_would_be_refused_and_why_and_a_folder_that_is_gone_is_nam
 }
 
 #[test]
+fn a_plan_says_what_could_not_be_read_and_what_is_approved_one_by_one() {
+    let server = Server::new();
+    let (plan, none, state) = (server.path("plan.json"), server.path("none.json"), server.path("journal"));
+    let rules = server.path("own");
+    let own = ["redistribute", "--server", "is1", "--state", &state, "--rules", &rules];
+    let unread = server.site.run(&[&own[..], &["--log", "nowhere.log", "--plan", &none]].concat());
+    assert_eq!(unread.exit, 1, "{}{}", unread.out, unread.err);
+    assert!(unread.out.contains("note: ") && unread.out.contains("there is no such file"), "{}", unread.out);
+    server.log(&server.start("J2", "jre"), &[("J2", "--limit=all", "FAILED type=disk")]);
+    server.site.dated("J1.lst", 1_780_000_000);
+    let written = server.run(&["--plan", &plan]);
+    let said = "not issued with the rest: 1 job refused, 1 command ambiguous or blocked, \
+        which `redistribute --apply SITE/plan.json --approve J1.1` approves one by one";
+    assert_eq!((written.exit, written.out.contains(&format!("{said}\n"))), (0, true), "{}", written.out);
+    let by_job = server.run(&["--approve", "J1"]);
+    assert!(by_job.out.contains("; approve it by its id: --approve J1.1\n"), "{}", by_job.out);
+    let apply = |words: &[&str]| {
+        server
+            .site
+            .run(&[&["redistribute", "--apply", &plan, "--state", &state, "--rules", &rules], words].concat())
+    };
+    let all = apply(&[]);
+    assert_eq!((all.exit, all.err.contains(said)), (1, true), "{}{}", all.out, all.err);
+    assert_eq!(server.calls(), "");
+    assert_eq!(apply(&["--approve", "J1.1"]).exit, 0);
+    assert_eq!(server.calls(), "-p|jre-1.3.1|-l|LIST|-P|prio=3|\nnode2 prio=2\n");
+}
+
+#[test]
 fn two_operators_at_the_same_moment_issue_a_command_once() {
     let server = Server::new();
     let run = || server.run(&["--approve", "all"]);

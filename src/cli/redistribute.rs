@@ -19,7 +19,7 @@ mod wire;
 use super::show::{self, Out};
 use super::{Exit, Failure, Globals};
 use crate::redistribution::comparison::{Difference, compare};
-use crate::redistribution::plan::Plan;
+use crate::redistribution::plan::{Grade, Plan};
 use crate::rules::redistribution::Reachability;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -242,9 +242,11 @@ fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result
         written.write_all(&text).and_then(|()| written.sync_all()).map_err(failed)?;
     }
     let jobs = survey.open_jobs().count() as u64;
+    let unasked = Unasked::of(survey);
     let mut out = Out::new();
     if globals.json {
-        let view = serde_json::json!({ "dry_run": args.dry_run, "plan": path, "jobs": jobs });
+        let view = serde_json::json!({ "dry_run": args.dry_run, "plan": path, "jobs": jobs, "refused": unasked.refused,
+            "ambiguous": unasked.single, "notes": survey.plan.notes });
         out.json("autoticket.redistribute-plan/1", view);
     } else {
         let would = if args.dry_run { "would write" } else { "wrote" };
@@ -258,8 +260,40 @@ fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result
             "issue it with: redistribute --apply {}{on}",
             show::one(&path.display().to_string())
         ));
+        if let Some(words) = unasked.words(&format!("{}{on}", show::one(&path.display().to_string()))) {
+            out.line(words);
+        }
+        listed::notes(&mut out, survey);
     }
-    Ok(Exit::Done)
+    Ok(if survey.is_sound() { Exit::Done } else { Exit::Findings })
+}
+
+/// What `all` does not issue of a plan.
+struct Unasked {
+    /// Jobs of which nothing can be issued.
+    refused: u64,
+    /// Commands that are approved one by one, by their ids.
+    single: Vec<String>,
+}
+
+impl Unasked {
+    fn of(survey: &Survey) -> Unasked {
+        let refused = survey.open_jobs().filter(|job| job.refused.is_some()).count() as u64;
+        let commands = survey.open_jobs().flat_map(|job| job.commands.iter().map(move |own| (job, own)));
+        let single = commands.filter(|(job, own)| own.grade == Grade::Ambiguous || !job.blocked.is_empty());
+        Unasked { refused, single: single.map(|(_, own)| own.id.clone()).collect() }
+    }
+
+    /// In words, with what issues one; `plan`: the plan and where it is applied.
+    fn words(&self, plan: &str) -> Option<String> {
+        let refused = (self.refused > 0).then(|| format!("{} refused", show::count(self.refused, "job")));
+        let single = self.single.first().map(|first| {
+            let many = show::count(self.single.len() as u64, "command");
+            format!("{many} ambiguous or blocked, which `redistribute --apply {plan} --approve {first}` approves one by one")
+        });
+        let all: Vec<String> = refused.into_iter().chain(single).collect();
+        (!all.is_empty()).then(|| format!("not issued with the rest: {}", all.join(", ")))
+    }
 }
 
 fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
@@ -291,6 +325,12 @@ fn apply(globals: &Globals, args: &Args, path: &Path) -> Result<Exit, Failure> {
     let differences = compare(&file.plan, &survey.plan);
     if !differences.is_empty() {
         return Err(differs(&differences));
+    }
+    if args.approve.is_empty() && !globals.json {
+        let on = args.on.as_ref().map(|on| format!(" --on {on}")).unwrap_or_default();
+        if let Some(words) = Unasked::of(&survey).words(&format!("{}{on}", path.display())) {
+            show::tell(format_args!("autoticket: {words}"));
+        }
     }
     let all = ["all".to_owned()];
     let wanted: &[String] = if args.approve.is_empty() { &all } else { &args.approve };

@@ -65,7 +65,8 @@ fn bytes(count: u64) -> String {
     }
 }
 
-fn notes(out: &mut Out, survey: &Survey) {
+/// What the operator must know of the reading.
+pub(super) fn notes(out: &mut Out, survey: &Survey) {
     for note in &survey.plan.notes {
         out.line(format!("note: {}", show::one(note)));
     }
