@@ -210,6 +210,51 @@ fn a_number_that_was_listed_means_the_same_package_after_another_one_was_confirm
 }
 
 #[test]
+fn a_server_of_which_the_logs_do_not_speak_is_told_with_those_of_which_they_do() {
+    let server = Server::new();
+    let plan = server.path("plan.json");
+    let run = |name: &str, words: &[&str]| {
+        let (log, state, rules) = (server.path("dist.log"), server.path("journal"), server.path("own"));
+        let own = ["redistribute", "--log", &log, "--server", name, "--state", &state, "--rules", &rules];
+        server.site.run(&[&own[..], words].concat())
+    };
+    let said = "note: nothing in these logs is of is: they speak of is1; `--server is1` asks for its jobs\n";
+    for words in
+        [&["--list"][..], &["--approve", "all"], &["--approve", "all", "--dry-run"], &["--plan", &plan]]
+    {
+        let gave = run("is", words);
+        assert_eq!((gave.exit, gave.out.contains(said)), (1, true), "{words:?}: {}{}", gave.out, gave.err);
+    }
+    assert_eq!(server.calls(), "");
+    assert_eq!(run("is1", &["--approve", "all"]).exit, 0);
+    let nothing = run("is1", &["--list"]);
+    assert_eq!((nothing.exit, nothing.out.contains("nothing in these logs")), (0, false), "{}", nothing.out);
+    // Another server's line far into the log is one of its own.
+    let text = fs::read_to_string(server.path("dist.log")).expect("the log");
+    let ok = "2026-03-01T09:00:01Z is2 dm[7]: START job=J9 cmd=\"/bin/true -p a -l /l\"\n\
+        2026-03-01T09:00:02Z is2 dm[7]: job=J9 target=c1 state=OK\n2026-03-01T09:00:04Z is2 dm[7]: END job=J9 rc=0\n";
+    server.site.file("dist.log", &(text.repeat(1 + (70 << 10) / text.len()) + ok));
+    let served = run("is2", &["--list"]);
+    assert_eq!((served.exit, served.out.contains("nothing in these logs")), (0, false), "{}", served.out);
+}
+
+#[test]
+fn a_server_without_logs_is_told_so_and_that_is_not_nothing() {
+    let server = Server::new();
+    let (state, rules) = (server.path("journal"), server.path("own"));
+    let text = format!("servers:\n  is38:\n    logs: [{}]\n", server.path("dist.log"));
+    server.site.file("own/redistribution.yaml", &text);
+    server.site.run(&["init", "--state", &state, "--install-id", "test"]).ok();
+    for words in [&["--list"][..], &["--approve", "all"], &["--plan", "plan.json"]] {
+        let own = ["redistribute", "--server", "is39", "--state", &state, "--rules", &rules];
+        let gave = server.site.run(&[&own[..], words].concat());
+        let why = "no logfile is configured for is39, and no failed distribution of it is recorded";
+        assert_eq!((gave.exit, gave.err.contains(why)), (69, true), "{words:?}: {}{}", gave.out, gave.err);
+        assert!(gave.err.contains("they are configured for is38: --server names one"), "{}", gave.err);
+    }
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_refused_and_why_and_a_folder_that_is_gone_is_named() {
     let server = Server::new();
     let gone = server.start("J2", "perl-5.8").replace(&format!("dir={}", server.path("")), "dir=/gone/away");

@@ -13,11 +13,11 @@ use super::lacking::{Mark, mark};
 use super::late;
 use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
-use super::reader::Reader;
+use super::reader::{Reader, lines};
 use super::recognise::{BEGINNING, recognise};
 use super::runner;
 use super::scan::{Scan, Scanned};
-use crate::alert::name::same;
+use crate::alert::name::{host, normal, same};
 use crate::rules::logs::model::Field;
 use crate::rules::logs::{LogRule, LogRules};
 use jiff::tz::TimeZone;
@@ -107,6 +107,10 @@ const BESIDE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why the last command of a log may not be whole.
 const TORN: &str = "the log ends inside its line: the rest of it may be missing";
+
+/// So much of the beginnings of so many files tells whether they speak of a server.
+const HEAD: usize = 4 << 20;
+const MOST_HEADS: usize = 64;
 
 /// Depth to which folders are looked into: logs beside rotated ones, runner artifacts in their folders.
 const DEPTH: usize = 3;
@@ -283,6 +287,33 @@ impl Gathered {
         let read = self.results();
         let read = read.flat_map(move |(runs, _)| (0..runs.len()).filter_map(move |at| self.run(runs, at)));
         read.chain(self.artifacts.iter().cloned())
+    }
+
+    /// Servers of which the beginnings of these logs speak, where they speak of this one nowhere. A file that names no
+    /// server is the own one's.
+    pub fn strangers(&self, server: &str) -> BTreeSet<String> {
+        let host = host(server);
+        let finder = memchr::memmem::Finder::new(&host);
+        let mut found = BTreeSet::new();
+        let files =
+            self.results().flat_map(|(runs, files)| files.iter().map(move |file| (runs.reader(), file)));
+        for (reader, file) in files.take(MOST_HEADS) {
+            let head = file.head(HEAD);
+            let named = |line: &[u8]| reader.event(line).map(|(_, values)| values.text(Field::Server));
+            let may_name = |line: &&[u8]| finder.find(&line.to_ascii_lowercase()).is_some();
+            let mut own = lines(&head).filter(may_name).filter_map(named).flatten();
+            if own.any(|name| same(&name, server)) {
+                return BTreeSet::new();
+            }
+            let begin = &head[..head.len().min(BEGINNING)];
+            let said: Vec<Option<String>> = lines(begin).filter_map(named).collect();
+            if !said.is_empty() && said.iter().all(Option::is_none) {
+                return BTreeSet::new();
+            }
+            let names = said.iter().flatten().map(|name| normal(name));
+            found.extend(names);
+        }
+        if self.artifacts.is_empty() { found } else { BTreeSet::new() }
     }
 
     /// Runs that name recipients or outcomes, with their files.

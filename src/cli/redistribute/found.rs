@@ -59,6 +59,9 @@ pub(super) struct Read {
     pub(super) formats: Vec<Format>,
     pub(super) coverage: Vec<Covered>,
     pub(super) report: Report,
+    /// Servers of which the logs speak, where they do not speak of the one that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) strangers: Vec<String>,
 }
 
 /// Lines of the logs that one rule reads.
@@ -80,6 +83,7 @@ impl Read {
             coverage: gathered.coverage().map(covered).collect(),
             formats: gathered.formats.clone(),
             report: gathered.report.clone(),
+            strangers: Vec::new(),
         }
     }
 }
@@ -144,6 +148,7 @@ impl Survey {
         self.damage.is_none()
             && self.gathered.report.faults.is_empty()
             && self.gathered.formats.iter().all(|format| format.rule.is_some())
+            && self.gathered.strangers.is_empty()
     }
 
     /// What an approval of this command binds; for one that was edited, anew.

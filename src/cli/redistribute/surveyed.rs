@@ -21,7 +21,7 @@ use crate::redistribution::plan::{Job, Plan};
 use crate::redistribution::planning::{self, Selection};
 use crate::redistribution::rebuild::ListText;
 use crate::redistribution::states::State;
-use crate::redistribution::{run_command, runner};
+use crate::redistribution::{run_command, runner, shell};
 use crate::rules::logs::LogRules;
 use crate::rules::redistribution::{Manager, RedistributionRules, ServerRule};
 use crate::store::journal::{Journal, JournalRow};
@@ -37,6 +37,9 @@ use std::sync::Arc;
 const MOST_LIST: u64 = 64 << 20;
 /// How far back is looked where nothing was serviced yet.
 const DAYS: i64 = 7;
+
+/// Servers that are named in one line.
+const MOST_NAMED: usize = 5;
 
 /// The zone in which programs of this machine write times without one, whatever the operator's is.
 pub(super) fn machine_zone() -> TimeZone {
@@ -210,6 +213,23 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         }
         None => (Vec::new(), Vec::new()),
     };
+    let is_silent = plan.jobs.is_empty() && unknown.is_empty() && waiting.is_empty() && damage.is_none();
+    if is_silent && ask.log.is_empty() && rule.logs.is_empty() {
+        return Err(without_logs(&server, &rules));
+    }
+    let mut read = Read::of(&sources.gathered);
+    if is_silent && !sources.gathered.runs().any(|run| is_own(&run, &server)) {
+        read.strangers = sources.gathered.strangers(&server).into_iter().collect();
+    }
+    if let Some(first) = read.strangers.first() {
+        let named = read.strangers.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+        let more = read.strangers.len().saturating_sub(MOST_NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        plan.notes.push(format!(
+            "nothing in these logs is of {server}: they speak of {named}{more}; `{}` asks for its jobs",
+            shell::quote(["--server", first])
+        ));
+    }
     notes(&mut plan, &sources.gathered, recorded);
     if look == Look::Period && until < now {
         plan.notes.push(format!(
@@ -221,8 +241,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
     ask.server = Some(server.clone());
     ask.since = since.map(|at| at.to_string());
     ask.until = Some(until.to_string());
-    let (whole, gathered) = (all && recorded, Read::of(&sources.gathered));
-    let (center, on) = (center, None);
+    let (whole, gathered, on) = (all && recorded, read, None);
     Ok(Survey {
         ask,
         server,
@@ -241,6 +260,23 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         sources: Some(sources),
         aside: Vec::new(),
     })
+}
+
+/// Nothing could be looked at but failed distributions, and there are none.
+fn without_logs(server: &str, rules: &RedistributionRules) -> Failure {
+    let with = rules.names().filter(|own| !rules.server(|name| name == *own).logs.is_empty());
+    let with: Vec<String> = with.take(MOST_NAMED).map(show::one).collect();
+    let text = format!(
+        "no logfile is configured for {}, and no failed distribution of it is recorded",
+        show::one(server)
+    );
+    let failure = Failure::say(Exit::Unavailable, text)
+        .hint("redistribute --log PATH reads a log without any configuration")
+        .hint("redistribution.yaml names those of each server (logs:)");
+    match with.is_empty() {
+        true => failure,
+        false => failure.hint(format!("they are configured for {}: --server names one", with.join(", "))),
+    }
 }
 
 /// What another machine is asked: the downtime of a ticket is known here, logs lie there.
