@@ -319,6 +319,49 @@ fn a_plan_says_what_could_not_be_read_and_what_is_approved_one_by_one() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the program is started by the name of its link")]
+fn global_options_stand_before_or_after_and_the_link_names_the_command() {
+    let server = Server::new();
+    assert_eq!(server.run(&["--approve", "all"]).exit, 0);
+    let (state, rules, link) = (server.path("journal"), server.path("own"), server.path("redistribute"));
+    std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin!("autoticket"), &link).expect("a link");
+    let run = |words: &[&str]| {
+        let output = std::process::Command::new(&link).args(words).output().expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    for words in [
+        ["--rules", &rules, "--state", &state, "journal"],
+        ["--rules", &rules, "journal", "--state", &state],
+        ["journal", "--rules", &rules, "--state", &state],
+    ] {
+        let gave = run(&words);
+        assert_eq!(
+            (gave.0, gave.1.contains("the record is whole: ")),
+            (Some(0), true),
+            "{words:?}: {}",
+            gave.2
+        );
+    }
+    let long = server.site.run(&["redistribute", "--rules", &rules, "--state", &state, "journal"]);
+    assert_eq!(long.exit, 0, "{}", long.err);
+    let usage = run(&["--nonsense"]);
+    assert_eq!(
+        (usage.0, usage.2.contains("Usage: autoticket redistribute [OPTIONS]")),
+        (Some(64), true),
+        "{}",
+        usage.2
+    );
+    let nobody = run(&["--server", "", "--list"]);
+    assert_eq!(
+        (nobody.0, nobody.2.contains("--server '' names no server")),
+        (Some(64), true),
+        "{}",
+        nobody.2
+    );
+}
+
+#[test]
 fn two_operators_at_the_same_moment_issue_a_command_once() {
     let server = Server::new();
     let run = || server.run(&["--approve", "all"]);

@@ -100,11 +100,14 @@ pub fn main() -> ExitCode {
     // A link or copy of that name is that command.
     let own = arguments.first().map(std::path::Path::new).and_then(std::path::Path::file_name);
     if own.is_some_and(|name| name == "redistribute") {
+        // Usage lines name the command that the link stands for.
+        arguments[0] = "autoticket".into();
         arguments.insert(1, "redistribute".into());
     }
     if let Some(rest) = ingest_alone(&arguments) {
         return ingest::main(rest).into();
     }
+    let arguments = globals_first(arguments);
     let matches = match Cli::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         // `--state $EMPTY ingest` is no known command, but a mail system waits: it must not bounce.
@@ -181,9 +184,53 @@ fn ingest_alone(arguments: &[OsString]) -> Option<Vec<OsString>> {
     None
 }
 
+/// Global options that follow a command stand before it: where it has commands of its own, no option may precede them.
+fn globals_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let command = after_globals(&arguments, 1);
+    let end = after_globals(&arguments, command + 1);
+    if let Some(options) = arguments.get_mut(command..end) {
+        options.rotate_left(1);
+    }
+    arguments
+}
+
+/// Where the global options that begin at an argument end.
+fn after_globals(arguments: &[OsString], mut index: usize) -> usize {
+    while let Some(text) = arguments.get(index).and_then(|argument| argument.to_str()) {
+        let valued = |name: &str| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        index += match () {
+            () if Globals::VALUED.contains(&text) => 2,
+            () if text == "--json" || Globals::VALUED.iter().any(|name| valued(name)) => 1,
+            () => break,
+        };
+    }
+    index
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn global_options_behind_a_command_are_put_before_it_and_no_others() {
+        let first = |line: &str| {
+            let words = globals_first(line.split(' ').map(OsString::from).collect());
+            words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        };
+        for (given, wanted) in [
+            (
+                "a redistribute --rules R --state=S --json journal",
+                "a --rules R --state=S --json redistribute journal",
+            ),
+            ("a --now T redistribute --rules R --list", "a --now T --rules R redistribute --list"),
+            ("a redistribute --list --rules R", "a redistribute --list --rules R"),
+            ("a redistribute journal --rules R", "a redistribute journal --rules R"),
+            ("a redistribute --rules", "a redistribute --rules"),
+            ("a", "a"),
+        ] {
+            assert_eq!(first(given), wanted);
+        }
+    }
 
     fn assert_own_names(command: &clap::Command, globals: &[String]) {
         for argument in command.get_arguments().filter(|a| !a.is_global_set()) {

@@ -150,6 +150,10 @@ pub(super) use agent::Args as AgentArgs;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let globals = &Globals { never_here: true, ..globals.clone() };
+    if args.ask.server.as_deref().is_some_and(|server| server.trim().is_empty()) {
+        let text = "--server '' names no server";
+        return Err(Failure::say(Exit::Usage, text).hint("without --server it is this machine"));
+    }
     match args.act {
         Some(Act::Journal(args)) => return record::journal(globals, &args),
         Some(Act::Sync(args)) => return record::sync(globals, &args),

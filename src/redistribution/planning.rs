@@ -250,6 +250,12 @@ impl<'a> Planning<'a> {
             }
         }
         for (server, count) in upstream {
+            if server.is_empty() {
+                self.notes.push(format!(
+                    "{count} failed distributions to this server itself: which server must reissue is not recorded"
+                ));
+                continue;
+            }
             let argv = ["redistribute", "--server", server, "--recipient", &self.selection.server];
             self.notes.push(format!(
                 "upstream {} must reissue first, {count} failed distributions to this server itself: `{}`",

@@ -300,6 +300,10 @@ fn a_server_that_was_the_recipient_itself_names_its_upstream() {
         ["upstream master must reissue first, 1 failed distributions to this server itself: \
           `redistribute --server master --recipient is38`"]
     );
+    records[0].server = String::new();
+    let plan = planned(Vec::new(), &records);
+    let unnamed = "1 failed distributions to this server itself: which server must reissue is not recorded";
+    assert_eq!(plan.notes, [unnamed], "no command with an empty name");
 }
 
 #[test]
