@@ -362,6 +362,34 @@ fn global_options_stand_before_or_after_and_the_link_names_the_command() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the program is started as another user")]
+fn a_state_that_keeps_us_out_is_not_one_from_which_nothing_was_issued() {
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let server = Server::new();
+    assert_eq!(server.run(&["--approve", "all"]).exit, 0);
+    let mode = |name: &str, mode| {
+        fs::set_permissions(server.path(name), fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    mode("", 0o755);
+    mode("journal", 0o700);
+    let own = server.path("autoticket");
+    fs::copy(assert_cmd::cargo::cargo_bin!("autoticket"), &own).expect("a copy");
+    mode("autoticket", 0o755);
+    for act in [&["journal"][..], &["sync"], &["--list", "--log", "dist.log"]] {
+        let mut command = std::process::Command::new(&own);
+        command.arg("redistribute").args(act).args(["--state", &server.path("journal")]);
+        let gave =
+            command.env_clear().uid(65534).gid(65534).current_dir(server.path("")).output().expect("it runs");
+        let said = String::from_utf8_lossy(&gave.stderr);
+        assert_eq!(gave.status.code(), Some(77), "{act:?}: {said}");
+        assert!(said.contains("belongs to") && said.contains("sudo -u "), "{act:?}: {said}");
+    }
+}
+
+#[test]
 fn two_operators_at_the_same_moment_issue_a_command_once() {
     let server = Server::new();
     let run = || server.run(&["--approve", "all"]);

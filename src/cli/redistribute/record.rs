@@ -90,6 +90,8 @@ pub(super) fn stop_on_signals(stop: &Arc<Stop>) -> Result<(), Failure> {
 pub(super) fn journal(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
     let folder = globals.state_folder();
     if !Journal::was_begun(&folder) {
+        // A folder that keeps us out is another's: said as such.
+        opened(globals)?;
         let text = format!("nothing was ever issued from {}", folder.display());
         return Err(Failure::say(Exit::Unavailable, text).hint("--state names another state folder"));
     }

@@ -79,6 +79,8 @@ pub(super) fn journal(globals: &Globals) -> Result<Option<Journal>, Failure> {
     {
         // A folder that keeps us out is another's: said as such.
         owned_by_us(&folder)?;
+        let what = anyhow::Error::new(error).context(format!("read folder {}", folder.display()));
+        return Err(Failure::new(Exit::Permission, what));
     }
     if !Journal::was_begun(&folder) {
         return Ok(None);
