@@ -49,6 +49,40 @@ fn lines_are_counted_per_event_and_those_no_rule_understands_are_shown_escaped()
 }
 
 #[test]
+fn of_a_log_in_which_no_event_matches_nothing_is_understood() {
+    let site = site();
+    site.file("dist.log", LOG);
+    site.file("ansible.log", "PLAY [all] ****\n\nTASK [one] ****\nok: [c1]\n");
+    let gave = site.run(&["rules", "test", "dist.log", "--format", "ansible"]);
+    assert!(gave.out.contains("ansible: 0 of 5 lines understood\n"), "{}", gave.out);
+    assert!(gave.out.contains("  5 lines understood by no event; the first:\n    "), "{}", gave.out);
+    assert!(gave.out.contains("dist.log:1: 2026-03-01T00:00:01Z is1 dm[7]: START "), "{}", gave.out);
+    site.file("own/redistribution.yaml", "servers: {}\n");
+    for (log, format, said) in [
+        ("dist.log", "ansible", "note: 5 of 5 lines not understood by ansible, first "),
+        ("ansible.log", "native", "note: 4 of 4 lines not understood by native"),
+    ] {
+        let words =
+            ["--rules", "own", "redistribute", "--log", log, "--format", format, "--server", "is1", "--list"];
+        let gave = site.run(&words);
+        assert_eq!((gave.exit, gave.out.contains(said)), (1, true), "{log}: {}{}", gave.out, gave.err);
+    }
+    let right = [
+        "--rules",
+        "own",
+        "redistribute",
+        "--log",
+        "dist.log",
+        "--format",
+        "native",
+        "--server",
+        "is9",
+        "--list",
+    ];
+    assert!(!site.run(&right).out.contains("not understood"), "lines that are passed over are understood");
+}
+
+#[test]
 fn a_limit_on_lines_not_understood_fails() {
     let site = site();
     site.file("dist.log", LOG);

@@ -188,6 +188,8 @@ pub struct Engine {
     again: bool,
     later: bool,
     suspected: usize,
+    /// The first lines that are part of no record.
+    loose: Vec<(Place, String)>,
 }
 
 impl Engine {
@@ -225,6 +227,7 @@ impl Engine {
             again: false,
             later: false,
             suspected: 0,
+            loose: Vec::new(),
         }
     }
 
@@ -377,9 +380,7 @@ impl Engine {
         }
         if !self.reader.begins_record(line) {
             self.runs.coverage.understood += u64::from(self.understood);
-            if !self.understood {
-                self.example(line, number);
-            }
+            self.example(line, number);
         } else if self.reader.is_continued(line) && line.len() <= MOST_LINE {
             self.pending = Some((line.to_vec(), number));
         } else {
@@ -530,18 +531,29 @@ impl Engine {
     }
 
     fn example(&mut self, line: &[u8], number: u64) {
-        let coverage = &mut self.runs.coverage;
-        if coverage.examples.len() < EXAMPLES
+        // What continues a record that was understood is no example, unless none ever comes.
+        let examples = if self.understood { &mut self.loose } else { &mut self.runs.coverage.examples };
+        if examples.len() < EXAMPLES
+            && !line.trim_ascii().is_empty()
             && let Some((file, _)) = self.runs.files.last()
         {
             let text = String::from_utf8_lossy(&line[..line.len().min(EXAMPLE)]).into_owned();
-            coverage.examples.push((Place { file: Arc::clone(file), line: number }, text));
+            examples.push((Place { file: Arc::clone(file), line: number }, text));
         }
     }
 
     /// The end of the last file: what is open is unfinished, where its rule knows ends.
     pub fn finish(mut self) -> Runs {
         self.flush_pending();
+        let coverage = &mut self.runs.coverage;
+        let none = !coverage.scanned && coverage.events.iter().all(|count| *count == 0);
+        if none && !(self.loose.is_empty() && coverage.examples.is_empty()) {
+            // Lines before the first record are part of what an older file holds; where none comes, of nothing.
+            coverage.understood = 0;
+            self.loose.append(&mut coverage.examples);
+            self.loose.truncate(EXAMPLES);
+            coverage.examples = std::mem::take(&mut self.loose);
+        }
         let mut open: Vec<Open> = std::mem::take(&mut self.open).into_values().collect();
         open.sort_unstable_by_key(|open| (open.file, open.line));
         for open in open {

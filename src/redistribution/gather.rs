@@ -251,7 +251,14 @@ impl Gathered {
             report.files.iter_mut().for_each(|file| file.torn = false);
         }
         self.report.add(report);
-        let runs = engine.finish();
+        let mut runs = engine.finish();
+        // Where only lines that literals touch were looked at, a rule that was named and fits nothing shows by the others.
+        let understands =
+            |file: &Chosen| lines(&file.head(BEGINNING)).any(|line| reader.event(line).is_some());
+        if ask.format.is_some() && runs.coverage.scanned && runs.is_empty() && !files.iter().any(understands)
+        {
+            runs.coverage.understood = 0;
+        }
         if runs.too_many {
             let file = files.first().map(|file| file.about.file.to_string());
             return Err(Error::TooMany { file: file.unwrap_or_default() });

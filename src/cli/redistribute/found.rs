@@ -149,6 +149,9 @@ impl Survey {
             && self.gathered.report.faults.is_empty()
             && self.gathered.formats.iter().all(|format| format.rule.is_some())
             && self.gathered.strangers.is_empty()
+            // A rule that was named is told by its lines.
+            && (self.ask.format.is_none()
+                || self.gathered.coverage.iter().all(|own| own.lines == 0 || own.not_understood < own.lines))
     }
 
     /// What an approval of this command binds; for one that was edited, anew.
