@@ -215,7 +215,11 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         }
         None => (Vec::new(), Vec::new()),
     };
-    let is_silent = plan.jobs.is_empty() && unknown.is_empty() && waiting.is_empty() && damage.is_none();
+    let is_silent = plan.jobs.is_empty()
+        && sources.records.is_empty()
+        && unknown.is_empty()
+        && waiting.is_empty()
+        && damage.is_none();
     if is_silent && ask.log.is_empty() && rule.logs.is_empty() {
         return Err(without_logs(&server, &rules));
     }
