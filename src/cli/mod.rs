@@ -107,7 +107,7 @@ pub fn main() -> ExitCode {
     if let Some(rest) = ingest_alone(&arguments) {
         return ingest::main(rest).into();
     }
-    let arguments = globals_first(arguments);
+    let arguments = globals_last(arguments);
     let matches = match Cli::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         // `--state $EMPTY ingest` is no known command, but a mail system waits: it must not bounce.
@@ -184,12 +184,15 @@ fn ingest_alone(arguments: &[OsString]) -> Option<Vec<OsString>> {
     None
 }
 
-/// Global options that follow a command stand before it: where it has commands of its own, no option may precede them.
-fn globals_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
+/// Global options between a command and one of its own go behind that: no option may precede it.
+fn globals_last(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let command = after_globals(&arguments, 1);
-    let end = after_globals(&arguments, command + 1);
-    if let Some(options) = arguments.get_mut(command..end) {
-        options.rotate_left(1);
+    let inner = after_globals(&arguments, command + 1);
+    let is_word = |word: &OsString| !word.as_encoded_bytes().starts_with(b"-");
+    if arguments.get(inner).is_some_and(is_word)
+        && let Some(part) = arguments.get_mut(command + 1..=inner)
+    {
+        part.rotate_right(1);
     }
     arguments
 }
@@ -212,23 +215,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn global_options_behind_a_command_are_put_before_it_and_no_others() {
-        let first = |line: &str| {
-            let words = globals_first(line.split(' ').map(OsString::from).collect());
+    fn global_options_before_an_inner_command_are_put_behind_it_and_no_others() {
+        let last = |line: &str| {
+            let words = globals_last(line.split(' ').map(OsString::from).collect());
             words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
         };
         for (given, wanted) in [
             (
-                "a redistribute --rules R --state=S --json journal",
-                "a --rules R --state=S --json redistribute journal",
+                "a redistribute --rules R --state=S --json journal --limit 3",
+                "a redistribute journal --rules R --state=S --json --limit 3",
             ),
-            ("a --now T redistribute --rules R --list", "a --now T --rules R redistribute --list"),
+            ("a --now T audit --now U log", "a --now T audit log --now U"),
+            ("a redistribute --rules R --list", "a redistribute --rules R --list"),
             ("a redistribute --list --rules R", "a redistribute --list --rules R"),
             ("a redistribute journal --rules R", "a redistribute journal --rules R"),
             ("a redistribute --rules", "a redistribute --rules"),
             ("a", "a"),
         ] {
-            assert_eq!(first(given), wanted);
+            assert_eq!(last(given), wanted);
         }
     }
 
