@@ -45,7 +45,7 @@ pub fn join(run: &mut Run, user: Option<&str>, rule: &LogRule, commands: &[Run])
         if !run.recipients.iter().any(|recipient| recipient.name == name) {
             let place = command.place.clone();
             let (cause, parameters) = (None, Vec::new());
-            run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place });
+            run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place, at: None });
         }
     }
     // Only where it cannot have been another one, with effect: what failed is not left out on a guess.
