@@ -52,6 +52,7 @@ fn run(job: u64, file: &Arc<str>, began: Timestamp) -> Run {
             cause: Some(["connection", "disk", "access"][(job % 3) as usize].to_owned()),
             parameters: Vec::new(),
             place: place(2),
+            at: None,
         }],
         outcome: Outcome::Failed,
         why: None,

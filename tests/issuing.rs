@@ -104,7 +104,8 @@ fn approve_and_issue(folder: &Path) {
         max_errors: None,
         parallel: None,
         stop: &Arc::new(Stop::default()),
-        evidence: &mut |_| Vec::new(),
+        evidence: &mut |_| Some(Vec::new()),
+        output: &|_, _| Vec::new(),
         events: &mut |_| (),
     };
     issue(&journal, &left, &mut work).expect("a working journal");

@@ -92,6 +92,31 @@ impl Server {
 }
 
 #[test]
+fn what_is_left_of_a_command_whose_end_nobody_knows_is_issued_again_by_id_and_key() {
+    let server = Server::new().with_names();
+    let failed = [("node1", "FAILED type=disk"), ("node2", "FAILED type=disk")];
+    server.log("J42", "17:04", "node1,node2", &failed);
+    assert_eq!(server.run(&["--approve", "all"]).exit, 1, "the manager took it, and says nothing");
+    // One of both is served: the other's command is another one now.
+    server.log("J50", "18:00", "node1", &[("node1", "OK")]);
+    let listed = server.run(&["--list", "--json"]).json();
+    assert_eq!(listed["jobs"][0]["commands"][0]["recipients"], serde_json::json!(["node2"]), "{listed}");
+    let key = listed["waiting"][0]["key"].as_str().expect("a key")[..12].to_owned();
+    let refused = server.run(&["--again", &key]);
+    assert_eq!(refused.exit, 65, "{}{}", refused.out, refused.err);
+    let way = format!("--approve J1.1 --again {key}");
+    assert!(
+        refused.err.contains("is another command than was issued") && refused.err.contains(&way),
+        "{}",
+        refused.err
+    );
+    server.run(&["--approve", "J1.1", "--again", &key]);
+    let calls = server.calls();
+    assert_eq!(calls.lines().last(), Some("submit|--|SITE/dm|-p|jre-1.3.1|-w|node2|"), "{calls}");
+    assert_eq!(calls.lines().count(), 2, "{calls}");
+}
+
+#[test]
 fn what_a_manager_only_took_is_confirmed_by_its_log_and_closes_the_ticket() {
     let server = Server::new().with_names();
     server.fails(5, "node1");

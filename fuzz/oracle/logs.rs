@@ -83,7 +83,7 @@ fn agrees(reader: &Arc<Reader>, bytes: &[u8], undelivered: &[Run]) {
     }
     let names = undelivered.iter().flat_map(|run| run.recipients.iter().map(|r| r.name.as_str()));
     let names: Vec<&str> = names.take(8).collect();
-    let mut engine = Engine::again(&mut kept, &names, Wanted { most: Some(100), ..Wanted::default() });
+    let mut engine = Engine::again(&mut kept, &names, &[], Wanted { most: Some(100), ..Wanted::default() });
     engine.file(Arc::from("log"), around());
     engine.block(bytes, 1);
     engine.finish().iter().for_each(drop);

@@ -239,11 +239,11 @@ fn write(globals: &Globals, args: &Args, survey: &Survey, path: &Path) -> Result
         ask: survey.ask.clone(),
         plan: survey.plan.clone(),
     };
-    let text = serde_json::to_vec_pretty(&file).map_err(|e| Failure::new(Exit::Data, e))?;
+    let text = show::json_lines(&file);
     if !args.dry_run {
         let mut options = fs::OpenOptions::new();
         let mut written = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-        written.write_all(&text).and_then(|()| written.sync_all()).map_err(failed)?;
+        written.write_all(text.as_bytes()).and_then(|()| written.sync_all()).map_err(failed)?;
     }
     let jobs = survey.open_jobs().count() as u64;
     let unasked = Unasked::of(survey);

@@ -105,6 +105,23 @@ pub(super) fn json(value: &impl Serialize) -> String {
     String::from_utf8(bytes).expect("JSON of strings is UTF-8")
 }
 
+/// A value as JSON over several lines, for files that people read; as inert on a terminal.
+pub(super) fn json_lines(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("our own types have string keys");
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Between the strings there are only line ends.
+        if is_hidden(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = std::fmt::Write::write_fmt(&mut shown, format_args!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// JSON escapes C0 by itself; DEL, C1, bidirectional and zero-width characters are escaped here.
 struct Inert(CompactFormatter);
 

@@ -5,7 +5,7 @@
 
 use super::elsewhere::may_be_anothers;
 use super::join::{Computers, Moment, Success, compare_versions, name_and_version};
-use super::model::{Outcome, Place, Run};
+use super::model::{Outcome, Place, Recipient, Run};
 use jiff::Timestamp;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -53,31 +53,27 @@ pub fn has_effect(run: &Run) -> bool {
 }
 
 impl<'a> Attempts<'a> {
-    /// Failures of these runs; successes only where something failed, and of recipients that are `recorded` as failed.
+    /// Failures of these runs; successes only where something failed, and of recipients that are `known` to lack something
+    /// otherwise.
     pub fn new(
         runs: &'a [Run],
         successes: &'a [Success],
-        recorded: &HashSet<u32>,
+        known: &HashSet<u32>,
         computers: &Computers,
     ) -> Self {
         let mut found = Self { failed: HashMap::new(), succeeded: HashMap::new() };
         for undelivered in [true, false] {
             for run in runs.iter().filter(|run| has_effect(run)) {
-                let moment = Moment::of(run);
                 for recipient in run.recipients.iter().filter(|r| r.outcome.is_undelivered() == undelivered) {
                     let Some(number) = computers.number(&recipient.name) else { continue };
                     for (package, version) in packages(run) {
                         let key = (number, package);
+                        let moment = Moment::of(run, recipient);
+                        let attempt = Attempt { version, moment, run: run.place.clone() };
                         if undelivered {
-                            let attempt = Attempt { version, moment: moment.clone(), run: run.place.clone() };
                             found.failed.entry(key).or_default().push(attempt);
-                        } else if found.failed.contains_key(&key) || recorded.contains(&number) {
-                            let moment = Moment { at: moment.at, place: recipient.place.clone() };
-                            found.succeeded.entry(key).or_default().push(Attempt {
-                                version,
-                                moment,
-                                run: run.place.clone(),
-                            });
+                        } else if found.failed.contains_key(&key) || known.contains(&number) {
+                            found.succeeded.entry(key).or_default().push(attempt);
                         }
                     }
                 }
@@ -93,7 +89,7 @@ impl<'a> Attempts<'a> {
                 None if is_command => whole,
                 None => name_and_version(&success.package),
             };
-            if found.failed.contains_key(&(number, package)) || recorded.contains(&number) {
+            if found.failed.contains_key(&(number, package)) || known.contains(&number) {
                 let moment = Moment { at: success.at, place: success.place.clone() };
                 found.succeeded.entry((number, package)).or_default().push(Attempt {
                     version,
@@ -111,12 +107,12 @@ impl<'a> Attempts<'a> {
 
     /// What came after `run`, and after its failure was last reported, for one recipient: of all its packages, for it
     /// is reissued as a whole.
-    pub fn since(&self, run: &Run, number: u32, reported: Option<Timestamp>) -> Since {
-        let moment = Moment::of(run);
-        let known = Moment { at: moment.at.max(reported), ..moment.clone() };
+    pub fn since(&self, run: &Run, recipient: &Recipient, number: u32, reported: Option<Timestamp>) -> Since {
+        let moment = Moment::of(run, recipient);
+        let known = moment.clone().reported(reported);
         let mut all = Vec::new();
         for (package, version) in packages(run) {
-            all.push(self.since_of((number, package), version, &moment, &known));
+            all.push(self.since_of((number, package), version, (run, &moment), &known));
         }
         if let Some(unclear) = all.iter().find(|since| matches!(since, Since::Unclear(_))) {
             return unclear.clone();
@@ -139,11 +135,11 @@ impl<'a> Attempts<'a> {
         all.iter().find(arrived).map(|success| success.moment.place.clone())
     }
 
-    fn since_of(&self, key: Key, version: &str, moment: &Moment, known: &Moment) -> Since {
+    fn since_of(&self, key: Key, version: &str, (run, moment): (&Run, &Moment), known: &Moment) -> Since {
         let later =
             |attempts: Option<&'_ Vec<Attempt<'a>>>, than: &Moment| -> Vec<(Option<bool>, Ordering, Place)> {
                 let all = attempts.into_iter().flatten();
-                let others = all.filter(|other| other.run != moment.place);
+                let others = all.filter(|other| other.run != run.place);
                 others
                     .map(|other| {
                         let newer = compare_versions(other.version, version);
@@ -153,9 +149,14 @@ impl<'a> Attempts<'a> {
                     .collect()
             };
         let succeeded = later(self.succeeded.get(&key), known);
-        let arrived = succeeded.into_iter().find(|(after, newer, _)| *after == Some(true) && newer.is_ge());
+        let arrived = succeeded.iter().find(|(after, newer, _)| *after == Some(true) && newer.is_ge());
         if let Some((.., place)) = arrived {
-            return Since::Recovered(place);
+            return Since::Recovered(place.clone());
+        }
+        if let Some((.., place)) =
+            succeeded.into_iter().find(|(after, newer, _)| after.is_none() && newer.is_ge())
+        {
+            return Since::Unclear(place);
         }
         let mut again = later(self.failed.get(&key), moment);
         // The last one goes on; those between are folded, too.

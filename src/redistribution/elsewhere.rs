@@ -39,13 +39,18 @@ pub fn join(run: &mut Run, user: Option<&str>, rule: &LogRule, commands: &[Run])
     if run.server.is_none() {
         run.server.clone_from(&taken.server);
     }
+    // Results without times began when their command was given, where it can have been no other: today's are not
+    // yesterday's, though their lines are the same.
+    if fitting.len() == 1 && run.end.is_none() {
+        run.start = run.start.or(taken.start);
+    }
     for name in
         super::command::values_of(&command.argv, &rule.command.recipients).into_iter().flat_map(unfolded)
     {
         if !run.recipients.iter().any(|recipient| recipient.name == name) {
             let place = command.place.clone();
             let (cause, parameters) = (None, Vec::new());
-            run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place });
+            run.recipients.push(Recipient { name, outcome: Outcome::Ok, cause, parameters, place, at: None });
         }
     }
     // Only where it cannot have been another one, with effect: what failed is not left out on a guess.

@@ -6,21 +6,21 @@
 mod open;
 
 use super::arena::{Arena, Slot, put, take};
-use super::lacking::Lacking;
+use super::lacking::{Lacking, Mark};
 use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{MOST_LINE, Reader, Values, lines};
-use super::scan::{Scan, Scanned, is_of, marks};
+use super::scan::{NOTHING, Scan, Scanned, is_of, marks};
 use super::written::{self, Built, Ending, Line};
 use crate::alert::name::same;
 use crate::rules::logs::model::{Does, Field};
 use jiff::Timestamp;
 use open::{Found, Open};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Examples of lines that no rule understood.
-const EXAMPLES: usize = 5;
+pub(super) const EXAMPLES: usize = 5;
 /// Bytes of an example.
 const EXAMPLE: usize = 200;
 
@@ -87,29 +87,14 @@ pub struct Runs {
     files: Vec<(Arc<str>, Around)>,
     kept: Vec<Kept>,
     lacking: Lacking,
+    /// Of these every delivery was wanted, from the first line on.
+    from_start: HashSet<Mark>,
     /// A delivery may have been passed over that came after a failure.
     missed: bool,
-    pub(super) late: Vec<Late>,
     /// There were more runs than were asked for: the rest is not among them.
     pub too_many: bool,
     pub coverage: Coverage,
 }
-
-/// A delivery that was passed over, of a run that distributes what its recipient lacks: to be looked up in its file.
-#[derive(Debug)]
-pub(super) struct Late {
-    pub(super) file: Arc<str>,
-    /// It stands behind this line of the file.
-    pub(super) after: u64,
-    /// Half the mark of its recipient.
-    pub(super) half: u32,
-    /// Key of its run.
-    pub(super) key: Vec<u8>,
-    slot: Slot,
-}
-
-/// Deliveries that were passed over and may be looked up; more are read again as a whole.
-const MOST_LATE: usize = 10_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Kept {
@@ -137,11 +122,14 @@ impl Runs {
         Arc::clone(&self.reader)
     }
 
-    /// Whether every run is here that brought one of these recipients something since it failed.
-    pub fn tells_of(&self, names: &[&str]) -> bool {
+    /// Whether every run is here that brought one of these recipients something: those that failed since a line says so,
+    /// the others since the first line.
+    pub fn tells_of(&self, failed: &[&str], others: &[&str]) -> bool {
+        let mark = |name: &&str| super::lacking::mark(name.as_bytes());
         self.reader.is_bulk()
             && !self.missed
-            && names.iter().all(|name| self.lacking.holds(super::lacking::mark(name.as_bytes())))
+            && failed.iter().all(|name| self.lacking.holds(mark(name)))
+            && others.iter().all(|name| self.from_start.contains(&mark(name)))
     }
 
     /// Builds one run; fast in ascending order.
@@ -152,11 +140,6 @@ impl Runs {
     /// Whom a run ran as, also where its command stands in another log.
     pub fn user(&self, at: usize) -> Option<String> {
         self.built(at)?.user
-    }
-
-    /// The run of a delivery that was passed over.
-    pub(super) fn late_run(&self, late: &Late) -> Option<Run> {
-        self.arena.with(late.slot, |record| build(&self.reader, &self.files, record)).map(|built| built.run)
     }
 
     fn built(&self, at: usize) -> Option<Built> {
@@ -179,6 +162,8 @@ pub struct Engine {
     open: HashMap<Vec<u8>, Open>,
     /// The key of the line before, for lines without one.
     key: Vec<u8>,
+    /// Server and key of the run at hand.
+    run_key: Vec<u8>,
     /// A record that the next line continues, and the line at which it began.
     pending: Option<(Vec<u8>, u64)>,
     /// The record before was understood, and so is what continues it.
@@ -186,8 +171,6 @@ pub struct Engine {
     wanted: Wanted,
     /// Whoever is known to lack something was known before: no line is passed over.
     again: bool,
-    later: bool,
-    suspected: usize,
     /// The first lines that are part of no record.
     loose: Vec<(Place, String)>,
 }
@@ -199,17 +182,17 @@ impl Engine {
             Keep::All | Keep::Tally => None,
         };
         let mut lacking = Lacking::new(scan.as_ref().map(|scan| Arc::clone(&scan.marks)).unwrap_or_default());
-        for name in &wanted.lacking {
-            lacking.anything(super::lacking::mark(name.as_bytes()));
-        }
+        let from_start: HashSet<Mark> =
+            wanted.lacking.iter().map(|name| super::lacking::mark(name.as_bytes())).collect();
+        from_start.iter().for_each(|mark| lacking.anything(*mark));
         let runs = Runs {
             reader: Arc::clone(&reader),
             arena: Arena::default(),
             files: vec![(Arc::from("-"), Around::default())],
             kept: Vec::new(),
             lacking,
+            from_start,
             missed: false,
-            late: Vec::new(),
             too_many: false,
             coverage: Coverage { events: vec![0; reader.events.len()], ..Coverage::default() },
         };
@@ -221,12 +204,11 @@ impl Engine {
             runs,
             open,
             key,
+            run_key: Vec::new(),
             pending: None,
             understood: true,
             wanted,
             again: false,
-            later: false,
-            suspected: 0,
             loose: Vec::new(),
         }
     }
@@ -236,14 +218,16 @@ impl Engine {
         Self { scan: None, ..Self::new(reader, keep, wanted) }
     }
 
-    /// Reads the same lines again, once it is known who lacks something: these names, and those of `runs` for which the
-    /// first reading knew what they lack. Keeps what was delivered to them.
-    pub fn again(runs: &mut Runs, names: &[&str], wanted: Wanted) -> Self {
+    /// Reads the same lines again, once it is known who lacks something: those who `failed`, of whom the first reading of
+    /// `runs` may know what, and `others`, of whom it cannot. Keeps what was delivered to them.
+    pub fn again(runs: &mut Runs, failed: &[&str], others: &[&str], wanted: Wanted) -> Self {
         let mut engine = Self { again: true, ..Self::new(runs.shared(), Keep::Undelivered, wanted) };
         engine.runs.lacking = std::mem::take(&mut runs.lacking);
-        for mark in names.iter().map(|name| super::lacking::mark(name.as_bytes())) {
-            if !engine.runs.lacking.holds(mark) {
-                engine.runs.lacking.anything(mark);
+        for (names, known) in [(failed, true), (others, false)] {
+            for mark in names.iter().map(|name| super::lacking::mark(name.as_bytes())) {
+                if !(known && engine.runs.lacking.holds(mark)) {
+                    engine.runs.lacking.anything(mark);
+                }
             }
         }
         if let Some(scan) = &engine.scan {
@@ -285,58 +269,23 @@ impl Engine {
         news && !lacking.is_empty() && scanned.others.iter().any(|half| lacking.may_hold(*half))
     }
 
-    /// Lines that were passed over are looked up later, in their file as a whole; else all is read again.
-    pub(super) fn look_up_later(&mut self, later: bool) {
-        self.later = later;
-    }
-
-    fn suspect_some(&mut self, halves: &[u32], after: u64) {
-        for half in halves {
-            if self.runs.lacking.may_hold(*half) {
-                self.suspect(*half, after);
-            }
-        }
-    }
-
-    /// Puts a delivery that was passed over to each run that is open, of which it may be.
-    fn suspect(&mut self, half: u32, after: u64) {
-        self.suspected += self.open.len();
-        if self.suspected > MOST_LATE {
-            self.runs.missed = true;
-            return;
-        }
-        let file = u32::try_from(self.runs.files.len() - 1).unwrap_or(u32::MAX);
-        for (key, open) in &mut self.open {
-            if open.suspects.is_empty() {
-                open.key.clone_from(key);
-            }
-            open.suspects.push((half, file, after));
-        }
-    }
-
     /// Takes what [`Scan::block`] found in these lines.
     pub fn take(&mut self, block: &[u8], scanned: &Scanned, first_line: u64) {
         let coverage = &mut self.runs.coverage;
         coverage.scanned = true;
         coverage.lines += scanned.lines;
-        coverage.understood += scanned.lines;
+        coverage.understood += scanned.lines.saturating_sub(scanned.not_understood);
         let sees = self.scan.as_ref().is_none_or(Scan::sees_deliveries);
         self.runs.missed |= !(sees || self.runs.lacking.is_empty());
-        let mut others: &[u32] = &[];
-        if !self.runs.missed && self.passed_over(scanned) {
-            self.runs.missed = !self.later;
-            others = &scanned.others;
-        }
-        // Of the others, those up to this one were looked at; they stand behind this line.
-        let (mut looked, mut after) = (0, first_line.saturating_sub(1));
+        self.runs.missed |= self.passed_over(scanned);
         for hit in &scanned.hits {
-            let before = (hit.others as usize).min(others.len());
-            self.suspect_some(&others[looked..before], after);
-            looked = before;
-            after = first_line + hit.line;
             let line = &block[hit.start as usize..hit.end as usize];
+            if usize::from(hit.event) == NOTHING {
+                self.example(line, first_line + hit.line);
+                continue;
+            }
             let mut found = Found {
-                key: hit.key(line),
+                key: (hit.server, hit.key(line)),
                 number: first_line + hit.line,
                 event: usize::from(hit.event),
                 line,
@@ -358,7 +307,6 @@ impl Engine {
             }
             self.place(found);
         }
-        self.suspect_some(&others[looked..], after);
     }
 
     fn line(&mut self, line: &[u8], number: u64) {
@@ -425,18 +373,28 @@ impl Engine {
         };
         let left = does != Does::Start && outcome.is_some_and(Outcome::is_undelivered);
         let undelivered = left && is_of(self.wanted.server.as_deref(), &values);
-        // Failures of other servers count nowhere.
-        if left
-            && !undelivered
-            && does == Does::Recipient
+        // Failures of other servers matter to those alone who lack something.
+        let of_another = left && !undelivered && does == Does::Recipient;
+        if of_another
             && self.keep == Keep::Undelivered
             && reader.is_bulk()
+            && !marks(&values).any(|mark| self.runs.lacking.holds(mark))
         {
             return;
         }
         let failed = if undelivered && !self.again { marks(&values).collect() } else { Vec::new() };
+        let server = reader.of_server(values.get(Field::Server));
         let time = reader.rule.idle.and_then(|_| self.time(&values));
-        self.place(Found { key: &key, number, event, line: record, undelivered, delivers, failed, time });
+        self.place(Found {
+            key: (server, &key),
+            number,
+            event,
+            line: record,
+            undelivered,
+            delivers,
+            failed,
+            time,
+        });
         self.key = key;
     }
 
@@ -455,19 +413,29 @@ impl Engine {
             self.close(open, Ending::Ended);
             return;
         }
-        if let Some(open) = self.open.get_mut(found.key) {
+        let mut key = std::mem::take(&mut self.run_key);
+        key.clear();
+        key.extend_from_slice(&found.key.0.to_le_bytes());
+        key.extend_from_slice(found.key.1);
+        self.put(&key, does, file, &found);
+        self.run_key = key;
+    }
+
+    /// Puts a line to the run of this key.
+    fn put(&mut self, key: &[u8], does: Does, file: usize, found: &Found<'_>) {
+        if let Some(open) = self.open.get_mut(key) {
             let gap = self.reader.rule.idle.zip(found.time.zip(open.last));
             let stale = gap.is_some_and(|(most, (now, last))| now.duration_since(last).as_secs() > most);
             if does != Does::Start && !stale {
-                open.push(file, &found, &mut self.runs.lacking);
+                open.push(file, found, &mut self.runs.lacking);
                 if does == Does::End
-                    && let Some(open) = self.open.remove(found.key)
+                    && let Some(open) = self.open.remove(key)
                 {
                     self.close(open, Ending::Ended);
                 }
                 return;
             }
-            if let Some(before) = self.open.remove(found.key) {
+            if let Some(before) = self.open.remove(key) {
                 self.close(before, Ending::Next);
             }
         }
@@ -476,21 +444,20 @@ impl Engine {
             return;
         }
         let mut open = Open::new(file, found.number);
-        open.push(file, &found, &mut self.runs.lacking);
+        open.push(file, found, &mut self.runs.lacking);
         if does == Does::End {
             self.close(open, Ending::Ended);
         } else if self.open.len() + self.runs.kept.len() >= self.wanted.most.unwrap_or(usize::MAX) {
             self.runs.too_many = true;
         } else {
-            self.open.insert(found.key.to_vec(), open);
+            self.open.insert(key.to_vec(), open);
         }
     }
 
     fn close(&mut self, mut open: Open, ending: Ending) {
         let unfinished = self.reader.rule.ends && ending != Ending::Ended;
         let is_bulk = self.reader.is_bulk();
-        let of_nobody = open.suspects.is_empty() && !open.delivers;
-        let plain = is_bulk && !open.undelivered && of_nobody && !unfinished;
+        let plain = is_bulk && !open.undelivered && !open.delivers && !unfinished;
         if self.keep == Keep::Undelivered && plain {
             return;
         }
@@ -502,26 +469,16 @@ impl Engine {
             }
             return;
         }
-        let mut suspects = std::mem::take(&mut open.suspects);
         let keep = self.keep == Keep::All || {
             let run = build(&self.reader, &self.runs.files, &open.record).map(|built| built.run);
             let lacking = &mut self.runs.lacking;
-            lacking.settled(&open.failed, run.as_ref());
-            suspects.retain(|(half, ..)| run.as_ref().is_some_and(|run| lacking.may_lack(*half, run)));
+            lacking.settled(open.failed.iter(), run.as_ref());
             run.is_some_and(|run| {
                 let own = self.wanted.server.as_deref();
                 let own = own.is_none_or(|own| run.server.as_deref().is_none_or(|server| same(server, own)));
                 (own && !self.again && is_undelivered(&run)) || lacking.is_served_by(&run)
             })
         };
-        if !suspects.is_empty() {
-            let slot = self.runs.arena.add(&open.record);
-            for (half, file, after) in suspects {
-                let Some((file, _)) = self.runs.files.get(file as usize) else { continue };
-                let late = Late { file: Arc::clone(file), after, half, key: open.key.clone(), slot };
-                self.runs.late.push(late);
-            }
-        }
         if keep && self.runs.kept.len() < self.wanted.most.unwrap_or(usize::MAX) {
             let slot = self.runs.arena.add(&open.record);
             self.runs.kept.push(Kept { file: open.file, line: open.line, slot });

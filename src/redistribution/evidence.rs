@@ -1,14 +1,17 @@
 //! What the distribution logs say about commands that were issued: who got it, and who did not.
 //!
 //! In: commands as the journal keeps them, runs that were read after they were issued. Out: per recipient what its line
-//! says; nothing where none does. It does not know how a log is read, nor what is done about an answer.
+//! says; nothing where none does. It does not know where logs lie, nor what is done about an answer.
 
 use super::attempts::has_effect;
+use super::engine::{Engine, Keep, Wanted};
 use super::issue::{LIST, MASK, Verdict};
 use super::join::{Computers, name_and_version};
 use super::model::{Outcome, Recipient, Run};
+use super::reader::Reader;
 use crate::alert::name::same;
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// A command that the manager has, or had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,28 @@ fn said(command: &Issued, runs: &[Run], computers: &Computers) -> Said {
         last.and_then(|(_, recipient)| verdict(recipient))
     };
     command.recipients.iter().filter_map(|name| Some((name.clone(), about(name)?))).collect()
+}
+
+/// Who failed by what a command of this tool printed, where a logfile rule reads that (clush, pdsh).
+pub fn printed(readers: &[Arc<Reader>], tool: &str, text: &[u8]) -> Said {
+    let of_tool = readers.iter().filter(|reader| reader.rule().tool == tool);
+    let Some(reader) = of_tool.into_iter().find(|reader| reader.recognises(text).is_some()) else {
+        return Said::new();
+    };
+    let mut engine = Engine::thorough(Arc::clone(reader), Keep::All, Wanted::default());
+    engine.block(text, 1);
+    let runs = engine.finish();
+    let recipients = runs.iter().flat_map(|run| run.recipients);
+    recipients
+        .filter_map(|recipient| match verdict(&recipient)? {
+            Verdict::Failed(_) => {
+                let cause = recipient.cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
+                let why = format!("{}{cause} (its own words)", recipient.outcome.word());
+                Some((recipient.name, Verdict::Failed(why)))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// What the last word about a recipient means; nothing while it may still change.

@@ -10,7 +10,6 @@ use super::engine::{self, Coverage, Engine, Keep, Runs};
 use super::files::{self, About, Block, Chosen, Limits, Report, Share, Wanted};
 use super::join::Success;
 use super::lacking::{Mark, mark};
-use super::late;
 use super::model::{Outcome, Place, Run};
 use super::moment::{self, Around};
 use super::reader::{Reader, lines};
@@ -350,29 +349,37 @@ impl Gathered {
             let servers = ask.server.zip(run.server.as_deref());
             servers.is_none_or(|(server, other)| same(server, other))
         };
-        let mut names: BTreeSet<String> = ask.lacking.iter().cloned().collect();
+        // Who failed by a line of his own, and who is known to lack something otherwise.
+        let (mut failed, mut others) = (BTreeSet::new(), BTreeSet::new());
+        others.extend(ask.lacking.iter().cloned());
         for run in self.runs().filter(own) {
-            let failed = run.recipients.into_iter().filter(|recipient| recipient.outcome.is_undelivered());
-            names.extend(failed.map(|recipient| recipient.name));
+            let last = run.last;
+            for recipient in run.recipients.into_iter().filter(|recipient| recipient.outcome.is_undelivered())
+            {
+                let names = if recipient.place == last { &mut others } else { &mut failed };
+                names.insert(recipient.name);
+            }
         }
         let mut successes = Vec::new();
-        if names.is_empty() {
+        if failed.is_empty() && others.is_empty() {
             return Ok(successes);
         }
-        let listed: Vec<&str> = names.iter().map(String::as_str).collect();
+        let failed: Vec<&str> = failed.iter().map(String::as_str).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let listed = [&failed[..], &others].concat();
         let lacking: HashSet<Mark> = listed.iter().map(|name| mark(name.as_bytes())).collect();
         for at in 0..self.runs.len() {
             if is_of_commands(self.runs[at].reader()) {
                 continue;
             }
             let mut again = None;
-            if ask.keep == Keep::Undelivered && !self.runs[at].tells_of(&listed) {
+            if ask.keep == Keep::Undelivered && !self.runs[at].tells_of(&failed, &others) {
                 let wanted = engine::Wanted {
                     server: ask.server.map(str::to_owned),
                     lacking: Vec::new(),
                     most: Some(MOST_RUNS),
                 };
-                let mut engine = Engine::again(&mut self.runs[at], &listed, wanted);
+                let mut engine = Engine::again(&mut self.runs[at], &failed, &others, wanted);
                 let report = run_through(&mut engine, &self.stretches[at], ask, None);
                 self.report.add(report);
                 let runs = engine.finish();
@@ -382,15 +389,6 @@ impl Gathered {
                 }
                 again = Some(runs);
             }
-            if again.is_none()
-                && !self.runs[at].late.is_empty()
-                && let Some(scan) = Scan::new(&self.runs[at].shared(), ask.server)
-            {
-                let (runs, files) = (&self.runs[at], &self.stretches[at]);
-                let (found, report) = late::successes(runs, &scan, files, &lacking, ask.workers, &ask.limits);
-                successes.extend(found);
-                self.report.add(report);
-            }
             let runs = again.as_ref().unwrap_or(&self.runs[at]);
             for run in (0..runs.len()).filter_map(|at| self.run(runs, at)) {
                 let delivered = run.recipients.iter().filter(|recipient| recipient.outcome == Outcome::Ok);
@@ -399,8 +397,9 @@ impl Gathered {
                         recipient: recipient.name.clone(),
                         package: name.to_owned(),
                         version: Some(version.to_owned()),
-                        at: run.start.or(run.end),
+                        at: recipient.at.or(run.end).or(run.start),
                         place: recipient.place.clone(),
+                        run: run.start.or(run.end),
                     }));
                 }
             }
@@ -446,9 +445,14 @@ fn run_through(
     }
 }
 
+/// So often an archive is unpacked once more, up to lines that were passed over; then all is read again, at the end.
+const MOST_AGAIN: usize = 16;
+
 /// Files that literals lead through: pieces side by side, what matters of them in order.
 fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) -> Report {
     let mut current = None;
+    // How often this archive may still be unpacked up to some place.
+    let mut again = 0..MOST_AGAIN;
     // What was taken is filled again: memory goes to and fro instead of being asked for anew.
     let empty: Mutex<Vec<Packed>> = Mutex::default();
     let spare = || empty.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
@@ -481,11 +485,14 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
         |mut share: Share<Packed>| {
             if current != Some(share.file) {
                 current = Some(share.file);
+                again = 0..MOST_AGAIN;
                 let about = &files[share.file].about;
                 engine.file(Arc::clone(&about.file), around(about, &ask.zone));
             }
+            let file = &files[share.file];
             if engine.passed_over(&share.value.scanned)
-                && let Some(text) = files[share.file].reread(share.value.range.clone())
+                && (!file.is_read_from_its_start() || again.next().is_some())
+                && let Some(text) = file.reread(share.value.range.clone(), &ask.limits)
             {
                 let mut found = scan.block(&text);
                 let (before, range) = (share.value.before, share.value.range.clone());
@@ -493,8 +500,6 @@ fn scanned(engine: &mut Engine, scan: &Scan, files: &[Chosen], ask: &Ask<'_>) ->
                 share.value.add(&text, &mut found, before);
                 share.value.range = range;
             }
-            // Line numbers that are known, of files whose parts cannot be had again.
-            engine.look_up_later(share.first_line.is_some());
             engine.take(&share.value.bytes, &share.value.scanned, share.first_line.unwrap_or(1));
             share.value.clear();
             empty.lock().unwrap_or_else(PoisonError::into_inner).push(share.value);
@@ -555,6 +560,7 @@ impl Packed {
         if self.scanned.lines == 0 {
             self.scanned.news = found.news;
         }
+        self.scanned.not_understood += found.not_understood;
         self.scanned.lines += found.lines;
         let before = self.scanned.others.len() as u32;
         self.scanned.others.extend_from_slice(&found.others);
@@ -575,6 +581,7 @@ impl Packed {
         self.scanned.hits.clear();
         self.scanned.others.clear();
         self.scanned.lines = 0;
+        self.scanned.not_understood = 0;
         self.range = 0..0;
     }
 

@@ -88,14 +88,15 @@ impl Approved {
 
 /// Tells a distribution job from every other one of its server and tool.
 ///
-/// Job numbers come back after years and one number may have several runs, so a job is told by its number, the start
-/// of its run; without a start, by the line of the log and the original command. Neither the path of the log, which
-/// rotation changes, nor where a command was found is part of it.
+/// Job numbers come back after years and one number may have several runs, so a job is told by its number and the start
+/// of its run; without a number also by the original command, for two may begin in one second; without a start, by the
+/// line of the log and the original command. Neither the path of the log, which rotation changes, nor where a command
+/// was found is part of it.
 pub fn job_identity(job: &Job) -> String {
     let run = job.run.as_ref();
     let start = run.and_then(|run| run.start).map(|at| at.to_string());
     let line = run.filter(|run| run.start.is_none()).map(|run| run.line.to_string());
-    let original = job.original.as_deref().filter(|_| start.is_none());
+    let original = job.original.as_deref().filter(|_| start.is_none() || job.job.is_none());
     let parts = [job.job.as_deref(), start.as_deref(), line.as_deref(), original];
     digest(&parts.map(|part| part.unwrap_or("").as_bytes()))
 }

@@ -3,12 +3,14 @@
 //! In: names, packages and times of both. Out: which belong together. It does not know commands, plans or how either
 //! was read.
 
-use super::model::{Place, Run};
+use super::model::{Place, Recipient, Run};
+use super::planning::NEVER;
 use crate::alert::name::{host, is_address, normal, same};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How far an alert's event time may lie outside of its run (DESIGN 6).
 pub const SLACK: SignedDuration = SignedDuration::from_mins(15);
@@ -43,8 +45,11 @@ pub struct Success {
     /// As the log names it, with its version; or without, where that is known apart.
     pub package: String,
     pub version: Option<String>,
+    /// When, and the line that says so.
     pub at: Option<Timestamp>,
     pub place: Place,
+    /// When its run began.
+    pub run: Option<Timestamp>,
 }
 
 /// Names of computers as numbers: equal where one computer is meant.
@@ -180,19 +185,33 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// When a run was over.
-    pub fn of(run: &Run) -> Self {
-        Self { at: run.end.or(run.start), place: run.place.clone() }
+    /// When something was said of a recipient. Whom a run that was cut short never came to lacks what it sends since it
+    /// began.
+    pub fn of(run: &Run, recipient: &Recipient) -> Self {
+        if recipient.at.is_none() && recipient.place == run.last && recipient.cause.as_deref() == Some(NEVER)
+        {
+            return Self { at: run.start.or(run.end), place: run.place.clone() };
+        }
+        Self { at: recipient.at.or(run.end).or(run.start), place: recipient.place.clone() }
     }
 
-    /// Whether this was after `other`; None where neither times nor lines tell.
+    /// Whether this was after `other`. None where neither times nor lines tell, or where they contradict each other: a
+    /// clock was set, or the log is put together from others.
     pub fn after(&self, other: &Moment) -> Option<bool> {
+        let lines = (self.place.file == other.place.file).then_some(self.place.line > other.place.line);
         match (self.at, other.at) {
-            (Some(a), Some(b)) if a != b => Some(a > b),
-            _ if self.place.file == other.place.file => Some(self.place.line > other.place.line),
+            (Some(a), Some(b)) if a != b => {
+                Some(a > b).filter(|later| lines.is_none_or(|lines| lines == *later))
+            }
+            _ if lines.is_some() => lines,
             (Some(_), Some(_)) => Some(false),
             _ => None,
         }
+    }
+
+    /// The same, where it was last reported at a time: then no line says when.
+    pub fn reported(self, at: Option<Timestamp>) -> Self {
+        if at > self.at { Self { at, place: Place { file: Arc::from(""), line: 0 } } } else { self }
     }
 }
 

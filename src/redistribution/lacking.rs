@@ -6,7 +6,8 @@
 
 use super::attempts::packages;
 use super::model::{Outcome, Run};
-use std::collections::HashMap;
+use crate::alert::name::host;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +17,38 @@ pub(super) type Mark = u64;
 
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The mark of a name: that of its host, or of the whole where it may be an address.
+/// What bytes tell of a name.
+const END: u8 = 1;
+const DOT: u8 = 2;
+/// No digit of a hexadecimal number: no address holds it.
+const LETTER: u8 = 4;
+const ODD: u8 = 8;
+
+/// By byte; digits of numbers are 0.
+const KINDS: [u8; 256] = {
+    let mut kinds = [ODD; 256];
+    let mut at = 0;
+    while at < 256 {
+        kinds[at] = match at as u8 {
+            b'\t' | b'\n' | 0x0c | b'\r' | b' ' => END,
+            b'.' => DOT,
+            b'g'..=b'z' | b'G'..=b'Z' | b'_' => LETTER,
+            b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b'-' => 0,
+            _ => ODD,
+        };
+        at += 1;
+    }
+    kinds
+};
+
+/// The mark of a name: that of its host, or of the whole where it is an address.
 pub(super) fn mark(name: &[u8]) -> Mark {
-    let host = match memchr::memchr(b'.', name) {
-        Some(end) if end > 0 && !is_number(&name[..end]) => &name[..end],
-        _ => name,
-    };
-    of_host(host)
+    let kinds = |bytes: &[u8]| bytes.iter().fold(0, |kinds, byte| kinds | KINDS[usize::from(*byte)]);
+    let label = &name[..memchr::memchr(b'.', name).unwrap_or(name.len())];
+    if kinds(label) == LETTER && kinds(name) & !(LETTER | DOT) == 0 && name.last() != Some(&b'.') {
+        return of_host(label);
+    }
+    of_host(host(&String::from_utf8_lossy(name)).as_bytes())
 }
 
 fn of_host(host: &[u8]) -> Mark {
@@ -38,72 +64,26 @@ fn of_host(host: &[u8]) -> Mark {
     mixed(mark, u64::from_le_bytes(last))
 }
 
-/// The mark of the name that a text begins with, up to a blank.
-pub(super) fn leading_mark(text: &[u8]) -> Mark {
-    // Most names are shorter than this.
-    if let Some((eight, rest)) = text.split_first_chunk::<8>()
-        && let Some(more) = rest.first_chunk::<8>()
-    {
-        let (first, second) = (u64::from_le_bytes(*eight), u64::from_le_bytes(*more));
-        let (in_first, in_second) = (ends(first), ends(second));
-        let length = if in_first != 0 { length_to(in_first) } else { 8 + length_to(in_second) };
-        if (in_first | in_second) != 0 && text[length].is_ascii_whitespace() {
-            let start = length as u64;
-            return match length {
-                0..8 => mixed(start, first & low_bytes(length)),
-                _ => mixed(mixed(start, first), second & low_bytes(length - 8)),
-            };
+/// The name that a text begins with, up to a blank, by its length, and its mark.
+pub(super) fn leading_mark(text: &[u8]) -> (usize, Mark) {
+    let (mut length, mut kinds) = (0, 0);
+    for byte in text {
+        let kind = KINDS[usize::from(*byte)];
+        if kind == END {
+            break;
         }
+        kinds |= kind;
+        length += 1;
     }
-    let mut at = 0;
-    // Eight bytes at a time, as long as the text has them.
-    while let Some(eight) = text.get(at..at + 8) {
-        let mut word = [0; 8];
-        word.copy_from_slice(eight);
-        let ends = ends(u64::from_le_bytes(word));
-        if ends == 0 {
-            at += 8;
-            continue;
-        }
-        at += length_to(ends);
-        if text[at].is_ascii_whitespace() {
-            return of_host(&text[..at]);
-        }
-        break;
-    }
-    // A dot, another control character, or the end of the text: the long way.
-    let length = text.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(text.len());
-    mark(&text[..length])
-}
-
-/// Bytes up to the blank or a dot, by their highest bits; the lowest that is set is right.
-fn ends(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let blank = word.wrapping_sub(ONES * 0x21) & !word;
-    let dotted = word ^ (ONES * u64::from(b'.'));
-    let dot = dotted.wrapping_sub(ONES) & !dotted;
-    (blank | dot) & HIGHS
-}
-
-/// Bytes before the one that [`ends`] found.
-fn length_to(ends: u64) -> usize {
-    (ends.trailing_zeros() / 8) as usize
-}
-
-/// Ones in so many of the lowest bytes, of which there are seven at most.
-fn low_bytes(count: usize) -> u64 {
-    (1 << (8 * count)) - 1
+    // Most names need no second look.
+    let name = &text[..length];
+    (length, if kinds == LETTER { of_host(name) } else { mark(name) })
 }
 
 /// Letters become small: bit 5 is set in all bytes, which joins some other bytes, too.
 fn mixed(mark: u64, word: u64) -> u64 {
     let word = (word | 0x2020_2020_2020_2020).wrapping_add(mark.rotate_left(29));
     (word ^ (word >> 31)).wrapping_mul(SPREAD)
-}
-
-fn is_number(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii_digit)
 }
 
 /// Bits of the table that is asked first: it stays in the nearest cache.
@@ -195,7 +175,7 @@ struct Lack {
 #[derive(Debug, Default)]
 pub(super) struct Lacking {
     by_mark: HashMap<Mark, Lack, BuildHasherDefault<AsIs>>,
-    halves: HashMap<u32, Vec<Mark>, BuildHasherDefault<AsIs>>,
+    halves: HashSet<u32, BuildHasherDefault<AsIs>>,
     marks: Arc<Marks>,
 }
 
@@ -217,7 +197,7 @@ impl Lacking {
     fn lack(&mut self, mark: Mark) -> &mut Lack {
         self.marks.set(mark);
         self.by_mark.entry(mark).or_insert_with(|| {
-            self.halves.entry((mark >> 32) as u32).or_default().push(mark);
+            self.halves.insert((mark >> 32) as u32);
             Lack::default()
         })
     }
@@ -228,7 +208,7 @@ impl Lacking {
     }
 
     /// A run is over in which these failed; None: it cannot be told what it distributed.
-    pub(super) fn settled(&mut self, marks: &[Mark], run: Option<&Run>) {
+    pub(super) fn settled<'m>(&mut self, marks: impl Iterator<Item = &'m Mark>, run: Option<&Run>) {
         let names = run.map(names).unwrap_or_default();
         for mark in marks {
             let lack = self.lack(*mark);
@@ -248,7 +228,7 @@ impl Lacking {
 
     /// The same for the upper half of a mark.
     pub(super) fn may_hold(&self, half: u32) -> bool {
-        self.marks.may_hold(u64::from(half) << 32) && self.halves.contains_key(&half)
+        self.marks.may_hold(u64::from(half) << 32) && self.halves.contains(&half)
     }
 
     /// Marks of all who lack something.
@@ -263,13 +243,6 @@ impl Lacking {
         delivered
             .filter_map(|recipient| self.by_mark.get(&mark(recipient.name.as_bytes())))
             .any(|lack| lack.may_be_among(&names))
-    }
-
-    /// Whether a run distributes what somebody with this half of a mark lacks.
-    pub(super) fn may_lack(&self, half: u32, run: &Run) -> bool {
-        let names = names(run);
-        let marks = self.halves.get(&half).into_iter().flatten();
-        marks.filter_map(|mark| self.by_mark.get(mark)).any(|lack| lack.may_be_among(&names))
     }
 }
 
@@ -297,9 +270,16 @@ mod tests {
 
     #[test]
     fn one_computer_has_one_mark_however_it_is_written() {
-        for (one, other) in
-            [("node7", "NODE7"), ("node7", "node7.east.example"), ("is0001.a.example", "IS0001.A.EXAMPLE")]
-        {
+        for (one, other) in [
+            ("node7", "NODE7"),
+            ("node7", "node7.east.example"),
+            ("is0001.a.example", "IS0001.A.EXAMPLE"),
+            ("4711", "4711.east.example"),
+            ("[10.1.2.3]", "10.1.2.3"),
+            ("node7.", "node7"),
+            ("00-11-22-aa-bb-cc", "00:11:22:AA:BB:CC"),
+            ("cafe", "CAFE.east.example"),
+        ] {
             assert_eq!(mark(one.as_bytes()), mark(other.as_bytes()), "{one} {other}");
         }
         for (one, other) in
@@ -328,7 +308,7 @@ mod tests {
         ] {
             for after in [" state=OK bytes=7", "", "\tx", "\n"] {
                 let text = format!("{name}{after}");
-                assert_eq!(leading_mark(text.as_bytes()), mark(name.as_bytes()), "{text:?}");
+                assert_eq!(leading_mark(text.as_bytes()), (name.len(), mark(name.as_bytes())), "{text:?}");
             }
         }
     }

@@ -18,7 +18,6 @@ pub mod gather;
 pub mod issue;
 pub mod join;
 mod lacking;
-mod late;
 pub mod model;
 pub mod moment;
 pub mod names;

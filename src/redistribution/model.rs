@@ -123,8 +123,10 @@ pub struct Recipient {
     pub cause: Option<String>,
     /// Parameters of this recipient alone: they stay with it (one command per group of equal ones).
     pub parameters: Vec<String>,
-    /// The line that says so.
+    /// The line that says so, and its time, where it has one.
     pub place: Place,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// One executed command in a distribution logfile.

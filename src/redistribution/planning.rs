@@ -123,12 +123,15 @@ pub fn plan(
     let names = names.chain(records.iter().map(|record| record.server.as_str()));
     let names = names.chain(listed.values().flat_map(|(_, names)| names.iter().map(String::as_str)));
     let computers = Computers::new(names.chain([selection.server.as_str()]), world.device);
-    let recorded = records.iter().filter_map(|record| computers.number(&record.recipient)).collect();
+    // Of these no line of a run says that they failed: records do, or lists of runs that were cut short.
+    let known = records.iter().map(|record| &record.recipient);
+    let known = known.chain(listed.values().flat_map(|(_, names)| names));
+    let known = known.filter_map(|name| computers.number(name)).collect();
     let own = |success: &Success| {
-        Some((success.at?, computers.number(&success.recipient)?, success.package.clone()))
+        Some((success.run?, computers.number(&success.recipient)?, success.package.clone()))
     };
     let arrived: Arrived = successes.iter().filter_map(own).collect();
-    let attempts = Attempts::new(&runs, successes, &recorded, &computers);
+    let attempts = Attempts::new(&runs, successes, &known, &computers);
     let mut planning = Planning {
         selection,
         world,
@@ -324,7 +327,7 @@ impl<'a> Planning<'a> {
                 continue;
             }
             let reported = failure.records.iter().map(|record| record.last).max();
-            match self.attempts.since(run, failure.number, reported) {
+            match self.attempts.since(run, &failure.recipient, failure.number, reported) {
                 Since::Recovered(place) => {
                     recipients.recovered.push((name, place));
                     continue;
@@ -436,7 +439,7 @@ impl<'a> Planning<'a> {
             let name = run.server.clone().unwrap_or_else(|| self.selection.server.clone());
             let number = self.computers.number(&name).unwrap_or(u32::MAX);
             let (outcome, cause, place) = (run.outcome, run.why.clone(), run.last.clone());
-            let recipient = Recipient { name, outcome, cause, parameters: Vec::new(), place };
+            let recipient = Recipient { name, outcome, cause, parameters: Vec::new(), place, at: None };
             failures.push(Failure { recipient, number, in_log: true, records: Vec::new() });
         }
         if records.is_empty() {
@@ -465,6 +468,7 @@ impl<'a> Planning<'a> {
                 cause: Some(record.failure.clone()),
                 parameters: in_run.map(|recipient| recipient.parameters.clone()).unwrap_or_default(),
                 place: in_run.map_or(&run.place, |recipient| &recipient.place).clone(),
+                at: in_run.and_then(|recipient| recipient.at),
             };
             index.insert(number, failures.len());
             failures.push(Failure { recipient, number, in_log: false, records: vec![record] });

@@ -2,6 +2,7 @@
 //!
 //! In: a [`LogRule`] and lines as bytes. Out: which event a line is and the values in it. It does not know runs.
 
+use super::lacking::{Mark, mark};
 use super::model::Outcome;
 use crate::rules::MOST_COMPILED;
 use crate::rules::logs::model::{Does, Event, Field, OUTCOMES};
@@ -28,6 +29,8 @@ pub struct Reader {
     continued: Option<Lazy>,
     /// Literals that lead to every line that matters, see [`super::scan`].
     pub(super) bulk: Option<Vec<String>>,
+    /// Every line names the server that wrote it: jobs of two servers may have one number.
+    pub(super) by_server: bool,
     /// `target=`, where one pair alone names recipients.
     pub(super) recipient_pair: Option<memmem::Finder<'static>>,
 }
@@ -128,6 +131,7 @@ impl Reader {
             record: rule.record.as_ref().map(Lazy::new),
             continued: rule.continued.as_ref().map(Lazy::new),
             bulk: super::scan::literals(rule),
+            by_server: by_server(rule),
             recipient_pair: recipient_pair(rule),
             rule: rule.clone(),
         }
@@ -246,6 +250,21 @@ impl Reader {
         (raw.first() != Some(&b'"')).then_some(raw)
     }
 
+    /// What tells runs of one key apart: the mark of the server that wrote the line, where every line names it.
+    pub(super) fn of_server(&self, server: Option<&[u8]>) -> Mark {
+        server.filter(|_| self.by_server).map_or(0, mark)
+    }
+
+    /// The recipient among pairs, in plain words, where one alone is named.
+    pub(super) fn recipient_of_pairs<'l>(&self, pairs: &'l [u8]) -> Option<&'l [u8]> {
+        self.recipient_pair.as_ref()?;
+        let mut named = Pairs { rest: pairs }
+            .filter(|(name, _)| self.is_paired(name, |field| field == Field::Recipient))
+            .map(|(_, raw)| raw);
+        let (Some(raw), None) = (named.next(), named.next()) else { return None };
+        (!matches!(raw.first(), None | Some(b'"' | b'['))).then_some(raw)
+    }
+
     /// Whether the pairs say, in plain words, that something is left to be delivered.
     pub(super) fn fails(&self, pairs: &[u8]) -> bool {
         let mut named = Pairs { rest: pairs }.filter(|(name, _)| self.is_outcome(name)).map(|(_, raw)| raw);
@@ -288,6 +307,11 @@ impl<'l> Iterator for Pairs<'l> {
 
 fn capture<'l>(found: &Captures<'l>, at: usize) -> Option<&'l [u8]> {
     found.get(at).map(|value| value.as_bytes())
+}
+
+fn by_server(rule: &LogRule) -> bool {
+    let mut matter = rule.events.iter().filter(|event| event.does != Does::Nothing);
+    matter.all(|event| event.matches.text.contains("(?<server>"))
 }
 
 fn recipient_pair(rule: &LogRule) -> Option<memmem::Finder<'static>> {

@@ -19,6 +19,11 @@ use std::time::{Duration, Instant};
 
 /// Folder, below the state, of what commands have printed.
 pub const LOGS: &str = "redistribution.logs";
+
+/// Where stands what a command of this key printed, in a state folder.
+pub fn log_of(folder: &Path, key: &str) -> PathBuf {
+    folder.join(LOGS).join(format!("{key}.log"))
+}
 /// Kept of the beginning and of the end of what a command prints, in bytes each.
 const KEPT: usize = 64 << 10;
 /// Between SIGTERM and SIGKILL.
@@ -365,7 +370,8 @@ fn capture(mut output: impl Read, captured: &Mutex<Captured>) {
 }
 
 fn write_log(order: &Order, captured: &Captured) -> io::Result<PathBuf> {
-    let path = made(&order.folder.join(LOGS), 0o700)?.join(format!("{}.log", order.key));
+    made(&order.folder.join(LOGS), 0o700)?;
+    let path = log_of(&order.folder, &order.key);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
     file.write_all(&captured.head)?;
     if captured.left_out > 0 {

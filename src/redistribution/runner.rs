@@ -82,7 +82,7 @@ impl Hosts {
         };
         if !self.recipients.iter().any(|recipient| recipient.name == name) {
             let (cause, parameters) = (Some(cause.to_owned()), Vec::new());
-            self.recipients.push(Recipient { name, outcome, cause, parameters, place });
+            self.recipients.push(Recipient { name, outcome, cause, parameters, place, at: None });
         }
         Ok(false)
     }
@@ -192,7 +192,7 @@ fn recipients(stats: &Stats, place: &Place) -> Vec<Recipient> {
             () => (Outcome::Ok, None),
         };
         let (name, cause) = (name.clone(), cause.map(str::to_owned));
-        Recipient { name, outcome, cause, parameters: Vec::new(), place: place.clone() }
+        Recipient { name, outcome, cause, parameters: Vec::new(), place: place.clone(), at: None }
     };
     names.into_iter().map(recipient).collect()
 }

@@ -148,9 +148,9 @@ fn later_deliveries_of_the_same_package_are_found_with_their_lines() {
     let names: Vec<_> =
         delivery.recipients.iter().map(|r| (r.name.as_str(), r.outcome, r.place.line)).collect();
     assert_eq!(names, [("cl1", Outcome::Ok, 10)]);
-    assert!(kept.tells_of(&["cl1", "CL1.example"]) && !kept.tells_of(&["cl2"]));
+    assert!(kept.tells_of(&["cl1", "CL1.example"], &[]) && !kept.tells_of(&["cl2"], &[]));
     // Whom another log says to lack something is looked for in a second reading.
-    let mut again = Engine::again(&mut kept, &["cl2"], Wanted::default());
+    let mut again = Engine::again(&mut kept, &["cl2"], &[], Wanted::default());
     again.file(Arc::from("log"), Around::default());
     again.block(log.as_bytes(), 1);
     assert_eq!(jobs(&again.finish()), ["J1", "J2", "J3"]);
@@ -193,34 +193,92 @@ fn a_delivery_that_was_passed_over_before_its_failure_was_known_is_told() {
     engine.take(first.as_bytes(), &scan.block(first.as_bytes()), 1);
     assert!(engine.passed_over(&ahead) && !engine.passed_over(&scan.block(second.as_bytes())));
     engine.take(second.as_bytes(), &ahead, 3);
-    assert!(!engine.finish().tells_of(&["cl1"]));
+    assert!(!engine.finish().tells_of(&["cl1"], &[]));
 }
 
 #[test]
-fn a_delivery_that_was_passed_over_in_an_archive_is_looked_up_in_it() {
-    let line = |text: &str| format!("2026-03-01T00:00:01Z is0001 dm[7]: {text}\n");
-    let first = line("START job=J1 cmd=\"swdist -p a -l /x\"") + &line("job=J1 target=cl1 state=FAILED");
-    let mut second = String::new();
-    for (job, package) in [("J2", "a"), ("J3", "b")] {
-        second += &line(&format!("START job={job} cmd=\"swdist -p {package} -l /x\""));
-        second += &line(&format!("job={job} target=cl1 state=OK"));
-        second += &line(&format!("END job={job}"));
+fn jobs_of_two_servers_with_one_number_are_two_runs() {
+    let line = |server: &str, text: &str| format!("2026-03-01T00:00:01Z {server} dm[7]: {text}\n");
+    let log = line("is1", "START job=J1 cmd=\"swdist -p jre-1.3 -l /x\"")
+        + &line("is2", "START job=J1 cmd=\"swdist -p wipe-9 -l /x\"")
+        + &line("is1", "job=J1 target=cl1 state=FAILED")
+        + &line("is2", "job=J1 target=cl1 state=FAILED")
+        + &line("is1", "END job=J1 rc=1")
+        + &line("is2", "END job=J1 rc=1");
+    for thorough in [false, true] {
+        let runs = read(&reader("native"), log.as_bytes(), Keep::Undelivered, thorough);
+        let found: Vec<_> = runs.iter().map(|run| (run.server, run.packages, run.recipients.len())).collect();
+        let of = |server: &str, package: &str| (Some(server.to_owned()), vec![package.to_owned()], 1);
+        assert_eq!(found, [of("is1", "jre-1.3"), of("is2", "wipe-9")], "thorough: {thorough}");
     }
-    let mut engine = Engine::new(reader("native"), Keep::Undelivered, Wanted::default());
-    let scan = engine.scan().expect("it can be read so");
-    let ahead = scan.block(second.as_bytes());
-    engine.file(Arc::from("one"), Around::default());
-    engine.look_up_later(true);
-    engine.take(first.as_bytes(), &scan.block(first.as_bytes()), 1);
-    engine.take(line("END job=J1").as_bytes(), &scan.block(line("END job=J1").as_bytes()), 3);
-    engine.file(Arc::from("two"), Around::default());
-    engine.take(second.as_bytes(), &ahead, 1);
-    let runs = engine.finish();
-    assert!(runs.tells_of(&["cl1"]));
-    let late: Vec<_> = runs.late.iter().map(|late| (&*late.file, late.after, late.key.as_slice())).collect();
-    assert_eq!(late, [("two", 1, b"J2".as_slice())], "only of the run that distributes what is lacked");
-    let run = runs.late_run(&runs.late[0]).expect("a run");
-    assert_eq!((run.job.as_deref(), run.packages), (Some("J2"), vec!["a".to_owned()]));
+}
+
+#[test]
+fn a_failure_is_seen_however_its_state_is_written_and_an_unknown_state_is_told() {
+    let line = |text: &str| format!("2026-03-01T00:00:01Z is1 dm[7]: {text}\n");
+    let start = line("START job=J1 cmd=\"swdist -p jre-1.3 -l /x\"");
+    for said in [
+        "target=cl1 state=FAILED",
+        "target=cl1 state=\"FAILED\"",
+        "state=\"FAILED\" target=cl1",
+        "target=cl1 bytes=0 state=\"\\u0046AILED\"",
+    ] {
+        let log = start.clone() + &line(&format!("job=J1 {said}")) + &line("END job=J1");
+        let runs = read(&reader("native"), log.as_bytes(), Keep::Undelivered, false);
+        assert_eq!(runs.len(), 1, "{said}");
+        assert_eq!(runs.get(0).expect("a run").recipients[0].outcome, Outcome::Failed, "{said}");
+    }
+    let log = start
+        + &line("job=J1 target=cl1 state=REFUSED")
+        + &line("job=J1 target=cl2 state=OK")
+        + &line("END job=J1");
+    let coverage = read(&reader("native"), log.as_bytes(), Keep::Undelivered, false).coverage;
+    assert!(coverage.scanned);
+    assert_eq!((coverage.lines, coverage.not_understood()), (4, 1));
+    let (place, text) = &coverage.examples[0];
+    assert_eq!((place.line, text.trim_end().ends_with("target=cl1 state=REFUSED")), (2, true), "{text}");
+}
+
+#[test]
+fn whoever_is_known_from_a_list_alone_needs_a_reading_from_the_first_line() {
+    let line = |text: &str| format!("2026-03-01T00:00:01Z is1 dm[7]: {text}\n");
+    let log = line("START job=J1 cmd=\"swdist -p jre-1.3 -l /x\"")
+        + &line("job=J1 target=cl1 state=OK")
+        + &line("END job=J1 state=CANCELLED")
+        + &line("START job=J2 cmd=\"swdist -p wipe-9 -l /x\"")
+        + &line("job=J2 target=cl1 state=FAILED")
+        + &line("END job=J2");
+    let runs = read(&reader("native"), log.as_bytes(), Keep::Undelivered, false);
+    assert!(runs.tells_of(&["cl1"], &[]), "since it failed");
+    assert!(!runs.tells_of(&[], &["cl1"]), "the delivery before that was passed over");
+    let mut runs = runs;
+    let mut again = Engine::again(&mut runs, &[], &["cl1"], Wanted::default());
+    again.block(log.as_bytes(), 1);
+    let served: Vec<_> = again.finish().iter().map(|run| (run.job, run.recipients[0].outcome)).collect();
+    assert_eq!(served, [(Some("J1".to_owned()), Outcome::Ok)]);
+}
+
+#[test]
+fn the_last_word_of_a_run_counts_whichever_server_and_spelling_it_has() {
+    let line = |server: &str, text: &str| format!("2026-03-01T00:00:01Z {server} dm[7]: {text}\n");
+    let own = line("is1", "START job=J1 cmd=\"swdist -p jre-1.3 -l /x\"")
+        + &line("is1", "job=J1 target=cl1 state=FAILED")
+        + &line("is1", "END job=J1");
+    let other = line("is2", "START job=J7 cmd=\"swdist -p jre-1.3 -l /x\"")
+        + &line("is2", "job=J7 target=CL1.east.acme.com state=OK")
+        + &line("is2", "job=J7 target=cl1 state=FAILED")
+        + &line("is2", "END job=J7");
+    let wanted = Wanted { server: Some("is1".to_owned()), ..Wanted::default() };
+    for thorough in [false, true] {
+        let make = if thorough { Engine::thorough } else { Engine::new };
+        let mut engine = make(reader("native"), Keep::Undelivered, wanted.clone());
+        engine.block((own.clone() + &other).as_bytes(), 1);
+        let runs: Vec<Run> = engine.finish().iter().collect();
+        let words =
+            runs.iter().flat_map(|run| run.recipients.iter().map(|r| (run.job.as_deref(), r.outcome)));
+        let words: Vec<_> = words.filter(|(_, outcome)| *outcome == Outcome::Ok).collect();
+        assert_eq!(words, [], "thorough: {thorough}: {runs:?}");
+    }
 }
 
 #[test]

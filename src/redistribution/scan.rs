@@ -9,6 +9,7 @@
 
 mod head;
 
+use super::engine::EXAMPLES;
 use super::lacking::{Mark, Marks, leading_mark, mark};
 use super::model::Outcome;
 use super::reader::{MOST_LINE, Reader, Values, outcome_of};
@@ -21,6 +22,9 @@ use aho_corasick::{AhoCorasick, Span};
 use head::{Heads, Walk};
 use std::sync::Arc;
 
+/// The event of a line that no event matches.
+pub(super) const NOTHING: usize = u16::MAX as usize;
+
 /// What is looked for; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Scan {
@@ -29,6 +33,8 @@ pub struct Scan {
     /// Which of the texts names a recipient.
     recipient: Option<usize>,
     heads: Arc<Heads>,
+    /// What follows a recipient's name to whom something was delivered: ` state=OK`.
+    delivered: Arc<[String]>,
     /// Whose failures count, and the mark of the name; None: those of all.
     server: Option<Arc<str>>,
     own: Option<Mark>,
@@ -64,8 +70,8 @@ impl Texts {
 /// What the front of a line and its pairs tell of it.
 enum Quick {
     Hit(Hit),
-    /// It does not matter.
-    Nothing,
+    /// It does not matter, unless this recipient (half a mark) is known later to lack something.
+    Other(u32),
     /// Not enough.
     Open,
 }
@@ -80,6 +86,8 @@ pub struct Scanned {
     pub(super) others: Vec<u32>,
     /// [`Marks::news`] before the first line.
     pub(super) news: u64,
+    /// Lines that were looked at and that no event matches; the first of them are among the hits.
+    pub(super) not_understood: u64,
 }
 
 /// A line that matters.
@@ -92,6 +100,8 @@ pub(super) struct Hit {
     pub(super) event: u16,
     /// How many of the others stand before it.
     pub(super) others: u32,
+    /// Of its server, where that is part of what tells runs apart.
+    pub(super) server: Mark,
     /// Where its key stands in the line.
     key: (u32, u32),
     /// The key, where the line has it in other words (escaped).
@@ -135,6 +145,8 @@ pub(super) fn literals(rule: &LogRule) -> Option<Vec<String>> {
                 }
                 let left = rule.outcomes.iter().filter(|(_, class)| class != "ok");
                 texts.extend(left.map(|(word, _)| format!("={word}")));
+                // A word as JSON text may be any.
+                texts.extend(named.into_iter().map(|(name, _)| format!("{name}=\"")));
             }
             (_, Some(literal), _) => texts.push(literal.clone()),
             _ => return None,
@@ -143,6 +155,16 @@ pub(super) fn literals(rule: &LogRule) -> Option<Vec<String>> {
     texts.sort_unstable();
     texts.dedup();
     (!texts.is_empty()).then_some(texts)
+}
+
+/// What says, behind a recipient's name, that something was delivered to it.
+fn delivered(rule: &LogRule) -> Vec<String> {
+    let named = rule.pairs.iter().filter(|(_, field)| *field == Field::Outcome);
+    let words = |name: &String| {
+        let ok = rule.outcomes.iter().filter(|(_, class)| class == Outcome::Ok.word());
+        ok.map(|(word, _)| format!(" {name}={word}")).collect::<Vec<_>>()
+    };
+    named.flat_map(|(name, _)| words(name)).collect()
 }
 
 impl Scan {
@@ -158,16 +180,20 @@ impl Scan {
             texts: Texts::new(&texts)?,
             recipient,
             heads: Arc::new(Heads::new(&reader.rule().events)),
+            delivered: delivered(reader.rule()).into(),
             server: server.map(Arc::from),
             own: server.map(|name| mark(name.as_bytes())),
             marks: Arc::default(),
         })
     }
 
-    /// Half the mark of the recipient that a line names, as [`Scan::look`] passes it over.
-    pub(super) fn half_in(&self, line: &[u8]) -> Option<u32> {
-        let pair = self.reader.recipient_pair.as_ref()?;
-        Some(half(leading_mark(&line[pair.find(line)? + pair.needle().len()..])))
+    /// Whether what follows a recipient's name says at once that something was delivered to it: then its line needs no
+    /// other look. Where lines are written otherwise each of them is read.
+    fn was_delivered(&self, rest: &[u8]) -> bool {
+        self.delivered.iter().any(|text| {
+            let after = rest.strip_prefix(text.as_bytes());
+            after.is_some_and(|after| after.first().is_none_or(u8::is_ascii_whitespace))
+        })
     }
 
     /// Whether deliveries are seen.
@@ -186,6 +212,7 @@ impl Scan {
     pub(super) fn look(&self, block: &[u8], scanned: &mut Scanned) {
         scanned.hits.clear();
         scanned.others.clear();
+        scanned.not_understood = 0;
         scanned.news = self.marks.news();
         let mut walk = Walk::default();
         let (mut from, mut counted, mut line_number) = (0, 0, 0u64);
@@ -196,8 +223,8 @@ impl Scan {
                 from = end;
                 let value = &block[end..];
                 if !matches!(value.first(), None | Some(b'"' | b'[')) {
-                    let mark = leading_mark(value);
-                    if !self.marks.may_hold(mark) {
+                    let (length, mark) = leading_mark(value);
+                    if !self.marks.may_hold(mark) && self.was_delivered(&value[length..]) {
                         last_other = found;
                         scanned.others.push(half(mark));
                         continue;
@@ -218,7 +245,10 @@ impl Scan {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let hit = match self.quick(&mut walk, line, start, line_number) {
                 Quick::Hit(hit) => Some(hit),
-                Quick::Nothing => None,
+                Quick::Other(half) => {
+                    scanned.others.push(half);
+                    None
+                }
                 Quick::Open => self.hit(line, start, line_number, scanned),
             };
             // They fit: a block is bounded far below.
@@ -240,12 +270,20 @@ impl Scan {
             Does::Start => {}
             Does::End if !self.reader.names_outcome(front.pairs) => {}
             Does::Recipient if self.is_of_another(front.server) && self.reader.fails(front.pairs) => {
-                return Quick::Nothing;
+                let mark = self.reader.recipient_of_pairs(front.pairs).map(mark);
+                return match mark.filter(|mark| !self.marks.may_hold(*mark)) {
+                    Some(mark) => Quick::Other(half(mark)),
+                    None => Quick::Open,
+                };
             }
             _ => return Quick::Open,
         }
+        if self.reader.by_server && front.server.is_none() {
+            return Quick::Open;
+        }
+        let of = self.reader.of_server(front.server);
         let key = self.reader.key_of_pairs(front.pairs);
-        let hit = key.and_then(|key| Hit::new(line, start, number, event, key, false));
+        let hit = key.and_then(|key| Hit::new(line, start, number, event, (key, of), false));
         hit.map_or(Quick::Open, Quick::Hit)
     }
 
@@ -255,7 +293,14 @@ impl Scan {
     }
 
     fn hit(&self, line: &[u8], start: usize, number: u64, scanned: &mut Scanned) -> Option<Hit> {
-        let (event, values) = self.reader.event(line)?;
+        let Some((event, values)) = self.reader.event(line) else {
+            if line.trim_ascii().is_empty() {
+                return None;
+            }
+            scanned.not_understood += 1;
+            let few = scanned.not_understood <= EXAMPLES as u64;
+            return Hit::new(line, start, number, NOTHING, (b"", 0), false).filter(|_| few);
+        };
         let does = self.reader.events[event].does;
         let outcome = self.reader.outcome(event, &values);
         let delivers = does == Does::Recipient && outcome == Some(Outcome::Ok);
@@ -276,10 +321,15 @@ impl Scan {
         if undelivered {
             marks(&values).for_each(|mark| self.marks.set(mark));
         } else if does == Does::Recipient && !delivers {
-            // A failure of another server.
-            return None;
+            // A failure of another server matters to those alone who lack something: it may take back what was delivered.
+            let marks: Vec<Mark> = marks(&values).collect();
+            if !marks.iter().any(|mark| self.marks.may_hold(*mark)) {
+                scanned.others.extend(marks.into_iter().map(half));
+                return None;
+            }
         }
-        let hit = Hit::new(line, start, number, event, key, undelivered)?;
+        let of = self.reader.of_server(values.get(Field::Server));
+        let hit = Hit::new(line, start, number, event, (key, of), undelivered)?;
         Some(Hit { delivers, ..hit })
     }
 }
@@ -313,7 +363,7 @@ impl Hit {
         start: usize,
         number: u64,
         event: usize,
-        key: &[u8],
+        (key, server): (&[u8], Mark),
         undelivered: bool,
     ) -> Option<Hit> {
         let narrow = |number: usize| u32::try_from(number).ok();
@@ -323,6 +373,7 @@ impl Hit {
             line: number,
             event: u16::try_from(event).ok()?,
             others: 0,
+            server,
             key: within(line, key).unwrap_or_default(),
             unescaped: within(line, key).is_none().then(|| key.into()),
             undelivered,

@@ -4,13 +4,15 @@
 //! found, nor other runs.
 
 use super::command::{command, values_of, without_effect, writing_of};
+use super::lacking::{Mark, mark};
 use super::model::{Outcome, Place, Recipient, Run, Writing};
 use super::moment::{self, Around};
 use super::nodeset;
 use super::planning::NEVER;
 use super::reader::{Reader, Values};
+use crate::alert::name::same;
 use crate::rules::logs::model::{Does, Field};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 
 /// A line of a run.
@@ -59,7 +61,10 @@ pub(super) fn run<'l>(
 struct Writer<'r> {
     reader: &'r Reader,
     run: Run,
-    by_name: HashMap<String, usize>,
+    /// By the marks of their names.
+    by_name: HashMap<Mark, Vec<usize>>,
+    /// The time of the present line.
+    at: Option<Timestamp>,
     /// Steps (`[72457efb]`) and the recipients they are about.
     steps: HashMap<Vec<u8>, Vec<usize>>,
     said: Option<Outcome>,
@@ -86,7 +91,7 @@ impl<'r> Writer<'r> {
             why: None,
         };
         let (by_name, steps) = (HashMap::new(), HashMap::new());
-        Self { reader, run, by_name, steps, said: None, user: None, directory: None }
+        Self { reader, run, by_name, at: None, steps, said: None, user: None, directory: None }
     }
 
     fn line(&mut self, line: &Line<'_>, values: &Values<'_>) {
@@ -94,7 +99,8 @@ impl<'r> Writer<'r> {
         let run = &mut self.run;
         run.last = line.place.clone();
         let time = |field| moment::read(&values.text(field)?, &rule.times, &rule.months, line.around);
-        if let Some(at) = time(Field::Time) {
+        self.at = time(Field::Time);
+        if let Some(at) = self.at {
             run.start = run.start.or(Some(at));
             run.end = Some(at);
         }
@@ -174,6 +180,7 @@ impl<'r> Writer<'r> {
             recipient.outcome = outcome;
             recipient.cause = cause.map(str::to_owned);
             recipient.place = line.place.clone();
+            recipient.at = self.at;
             if let Some(parameters) = &parameters {
                 recipient.parameters.clone_from(parameters);
             }
@@ -182,16 +189,14 @@ impl<'r> Writer<'r> {
 
     fn recipient(&mut self, name: String, place: &Place) -> usize {
         let recipients = &mut self.run.recipients;
-        *self.by_name.entry(name).or_insert_with_key(|name| {
-            recipients.push(Recipient {
-                name: name.clone(),
-                outcome: Outcome::Unknown,
-                cause: None,
-                parameters: Vec::new(),
-                place: place.clone(),
-            });
-            recipients.len() - 1
-        })
+        let alike = self.by_name.entry(mark(name.as_bytes())).or_default();
+        if let Some(at) = alike.iter().find(|at| same(&recipients[**at].name, &name)) {
+            return *at;
+        }
+        alike.push(recipients.len());
+        let (outcome, place) = (Outcome::Unknown, place.clone());
+        recipients.push(Recipient { name, outcome, cause: None, parameters: Vec::new(), place, at: None });
+        recipients.len() - 1
     }
 
     fn finish(mut self, ending: Ending) -> Run {

@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::alert::name::same;
 use crate::redistribution::evidence::{Issued, Said};
 use crate::redistribution::issue::{self, Approved, End, Verdict, judge};
 use crate::redistribution::run_command::{self, Ended, GRACE, Order, Stop};
@@ -18,15 +19,19 @@ use crate::store::Error;
 use crate::store::journal::{Journal, JournalRow, Person, Step};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What the logs say about commands that were issued, in their order; nothing about recipients they do not name.
-pub type Evidence<'a> = dyn FnMut(&[Issued]) -> Vec<Said> + 'a;
+/// What the logs say about commands that were issued, in their order; nothing about recipients they do not name. None:
+/// a log cannot be read, and its silence says nothing.
+pub type Evidence<'a> = dyn FnMut(&[Issued]) -> Option<Vec<Said>> + 'a;
+
+/// Who failed by what a command of this tool printed into this file.
+pub type Output<'a> = dyn Fn(&str, &Path) -> Said + 'a;
 
 /// What issuing needs besides the journal.
 pub struct Issue<'a> {
@@ -42,6 +47,7 @@ pub struct Issue<'a> {
     pub parallel: Option<usize>,
     pub stop: &'a Arc<Stop>,
     pub evidence: &'a mut Evidence<'a>,
+    pub output: &'a Output<'a>,
     pub events: &'a mut dyn FnMut(&Event),
 }
 
@@ -145,8 +151,10 @@ struct Standing<'a, 'b> {
     begun: Instant,
     /// Key of each command in hand, and when it was taken.
     keys: Vec<(String, Timestamp)>,
-    /// Commands that have ended and about which the log is to be asked, with the lists written for them.
-    open: Vec<(usize, End, Option<PathBuf>)>,
+    /// Commands that have ended and about which the log is to be asked.
+    open: Vec<Open>,
+    /// Commands that failed, or of which the exit says that something did.
+    errors: BTreeSet<usize>,
     to: Sender<Message>,
     from: Receiver<Message>,
     /// What could not be written down, and why: nothing more is started then.
@@ -170,6 +178,7 @@ pub fn issue(journal: &Journal, commands: &[Approved], work: &mut Issue<'_>) -> 
         begun: Instant::now(),
         keys: vec![(String::new(), Timestamp::UNIX_EPOCH); commands.len()],
         open: Vec::new(),
+        errors: BTreeSet::new(),
         to,
         from,
         unwritten: Vec::new(),
@@ -205,7 +214,7 @@ pub fn issue(journal: &Journal, commands: &[Approved], work: &mut Issue<'_>) -> 
 impl Standing<'_, '_> {
     /// Whether more may be started, when the waves up to this command have begun.
     fn may_start(&mut self, begun: usize) -> bool {
-        let failed = self.summary.failed.len();
+        let failed = self.errors.len();
         if self.trouble.is_some() || self.summary.stopped.is_some() {
             return false;
         }
@@ -318,18 +327,28 @@ impl Standing<'_, '_> {
     fn ended(&mut self, index: usize, ended: Ended, lists: &mut Vec<PathBuf>) -> Event {
         let command = &self.commands[index];
         let ran = matches!(ended.end, End::Exit(_) | End::Signal(_));
+        // A good exit is not the tool's last word where it prints who failed (clush, pdsh).
+        let delivers = self.work.rule.manager == Manager::Exec;
+        let printed = ended.log.as_deref().filter(|_| ran && delivers);
+        let printed = printed.map(|log| (self.work.output)(&command.tool, log)).unwrap_or_default();
         let verdict = match judge(&ended.end, &self.work.rule.manager) {
             // One exit says nothing of each: that is for the log.
             _ if command.recipients.len() > 1 && ran => Verdict::Waits,
+            Verdict::Confirmed => {
+                about(&printed, &command.recipients[0].0).cloned().unwrap_or(Verdict::Confirmed)
+            }
             own => own,
         };
+        if ended.end != End::Exit(0) || matches!(verdict, Verdict::Failed(_)) {
+            self.errors.insert(index);
+        }
         self.progress.running -= 1;
         let id = command.id.clone();
         let Ended { end, log, list, .. } = ended;
         let waits = verdict == Verdict::Waits;
         if waits {
             self.progress.waiting += 1;
-            self.open.push((index, end.clone(), list.clone()));
+            self.open.push(Open { index, end: end.clone(), list: list.clone(), printed });
         } else {
             self.settle(&id, &verdict);
             lists.extend(list.clone());
@@ -363,24 +382,31 @@ impl Standing<'_, '_> {
         if open.is_empty() {
             return;
         }
-        let issued: Vec<Issued> = open.iter().map(|(index, ..)| self.issued(*index)).collect();
+        let issued: Vec<Issued> = open.iter().map(|open| self.issued(open.index)).collect();
         // What cannot be written down is not looked for either: the next start does both.
-        let mut said = if self.trouble.is_none() { (self.work.evidence)(&issued) } else { Vec::new() };
+        let said = self.trouble.is_none().then(|| (self.work.evidence)(&issued)).flatten();
+        let readable = said.is_some();
+        let mut said = said.unwrap_or_default();
         said.resize(open.len(), Said::new());
         let mut events = Vec::new();
         let mut lists = Vec::new();
-        for ((index, end, list), said) in open.into_iter().zip(said) {
+        for (Open { index, end, list, printed }, said) in open.into_iter().zip(said) {
             let command = &self.commands[index];
             // Where the command itself delivers, its good exit speaks for those about whom the log is silent.
-            let by_exit = end == End::Exit(0) && self.work.rule.manager == Manager::Exec;
+            let by_exit = readable && end == End::Exit(0) && self.work.rule.manager == Manager::Exec;
             let verdict_of = |name: &String| {
                 let silent = if by_exit { Verdict::Confirmed } else { Verdict::Waits };
-                let said = said.iter().find(|(other, _)| other == name);
-                (name.clone(), said.map_or(silent, |(_, verdict)| verdict.clone()))
+                let said = about(&said, name).or_else(|| about(&printed, name));
+                (name.clone(), said.cloned().unwrap_or(silent))
             };
             let verdicts: Vec<(String, Verdict)> =
                 command.recipients.iter().map(|(name, _)| verdict_of(name)).collect();
             let verdict = of_all(&verdicts);
+            match verdict {
+                Verdict::Confirmed => drop(self.errors.remove(&index)),
+                Verdict::Failed(_) => drop(self.errors.insert(index)),
+                Verdict::Waits => {}
+            }
             self.progress.waiting -= 1;
             let id = command.id.clone();
             self.settle(&id, &verdict);
@@ -441,6 +467,21 @@ impl Standing<'_, '_> {
     }
 }
 
+/// A command that has ended and about which the log is to be asked.
+struct Open {
+    index: usize,
+    end: End,
+    /// Written for it.
+    list: Option<PathBuf>,
+    /// Who failed by what it printed.
+    printed: Said,
+}
+
+/// What was said about a recipient.
+fn about<'s>(said: &'s Said, name: &str) -> Option<&'s Verdict> {
+    said.iter().find(|(other, _)| same(other, name)).map(|(_, verdict)| verdict)
+}
+
 /// What the verdicts on recipients say about their command: a failure before what still waits.
 fn of_all(verdicts: &[(String, Verdict)]) -> Verdict {
     let failed = |(name, verdict): &'_ (String, Verdict)| match verdict {
@@ -471,6 +512,7 @@ pub fn take_evidence(
     wanted: &dyn Fn(&JournalRow) -> bool,
     delivers: bool,
     evidence: &mut Evidence<'_>,
+    output: &Output<'_>,
 ) -> Result<usize, Error> {
     let mut rows: Vec<JournalRow> = Vec::new();
     for row in journal.waiting()?.into_iter().chain(journal.unknown()?).filter(wanted) {
@@ -483,7 +525,9 @@ pub fn take_evidence(
     }
     let issued: Vec<Issued> = rows.iter().map(issued_of).collect();
     let (mut steps, mut lists, mut new) = (Vec::new(), Vec::new(), 0);
-    for (row, said) in rows.into_iter().zip(evidence(&issued)) {
+    // A log that cannot be read is asked again at the next start.
+    let Some(said) = evidence(&issued) else { return Ok(0) };
+    for (row, said) in rows.into_iter().zip(said) {
         let open = |name: &String| {
             let state = row.recipients.iter().find(|(own, _)| own == name).and_then(|(_, state)| *state);
             matches!(state, Some(State::Intent | State::Issued | State::Unknown))
@@ -494,7 +538,10 @@ pub fn take_evidence(
             let silent = |name: &&String| open(name) && verdicts.iter().all(|(own, _)| own != *name);
             let names: Vec<String> =
                 row.recipients.iter().map(|(name, _)| name).filter(silent).cloned().collect();
-            verdicts.extend(names.into_iter().map(|name| (name, Verdict::Confirmed)));
+            let printed = output(&row.tool, &run_command::log_of(journal.folder(), &row.key));
+            let verdict = |name: &String| about(&printed, name).cloned().unwrap_or(Verdict::Confirmed);
+            let by_exit: Said = names.into_iter().map(|name| (name.clone(), verdict(&name))).collect();
+            verdicts.extend(by_exit);
         }
         if verdicts.is_empty() {
             continue;

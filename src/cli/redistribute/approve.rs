@@ -12,6 +12,7 @@ use super::record::{person, tell_center};
 use super::surveyed::{Survey, is_open, journal};
 use super::wire::Words;
 use super::{Args, network};
+use crate::alert::name::same;
 use crate::redistribution::issue::{self, Approved, Verdict};
 use crate::redistribution::plan::{Grade, Job, Rebuilt};
 use crate::redistribution::run_command::{self, Stop};
@@ -19,7 +20,7 @@ use crate::redistribution::shell;
 use crate::redistribution::waves::{MaxErrors, Wave, parse_max_errors, parse_waves};
 use crate::service::redistribute::{Event, Issue, Stopped, Summary, issue};
 use crate::store::Access;
-use crate::store::journal::Journal;
+use crate::store::journal::{Journal, JournalRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -125,9 +126,31 @@ fn named_again<'s>(
         let found: Vec<Chosen<'_>> =
             all.filter(|(job, command)| is_open(job) && command.hash == row.hash).collect();
         if found.is_empty() {
-            let text =
-                format!("the logs of this period no longer show the command of {}", show::one(&row.id));
-            return Err(Failure::say(Exit::Data, text).hint("widen the period: --since"));
+            // Some of its recipients were served since, or it was edited: what is left of it is another command.
+            let rest = survey.open_jobs().filter(|job| job.tool == row.tool && job.packages == row.packages);
+            let rest = rest.flat_map(|job| &job.commands).filter(|command| is_rest_of(command, row));
+            let rest: Vec<&str> = rest.map(|command| command.id.as_str()).collect();
+            if !rest.is_empty() && rest.iter().all(|id| chosen.iter().any(|(_, own)| own.id == *id)) {
+                continue;
+            }
+            let id = show::one(&row.id);
+            let failure = match rest[..] {
+                [] => Failure::say(
+                    Exit::Data,
+                    format!("the logs of this period no longer show the command of {id}"),
+                )
+                .hint("widen the period: --since"),
+                _ => Failure::say(
+                    Exit::Data,
+                    format!("what is left of {id} is another command than was issued"),
+                )
+                .hint(format!(
+                    "look at it, then: --approve {} --again {}",
+                    rest.join(","),
+                    &row.key[..12]
+                )),
+            };
+            return Err(failure);
         }
         for command in found {
             if !chosen.iter().any(|(_, own)| own.id == command.1.id) {
@@ -136,6 +159,11 @@ fn named_again<'s>(
         }
     }
     Ok(())
+}
+
+/// Whether a command goes to nobody whom the one of this row did not go to.
+fn is_rest_of(command: &Rebuilt, row: &JournalRow) -> bool {
+    command.recipients.iter().all(|name| row.recipients.iter().any(|(own, _)| same(own, name)))
 }
 
 /// The chosen commands without those who are set aside: each narrowed to the others of its own recipients, or left.
@@ -315,6 +343,7 @@ pub(super) fn issue_them(
             parallel: pace.parallel,
             stop,
             evidence: &mut |issued| logs.said(issued, store.as_ref()),
+            output: &|tool, log| logs.printed(tool, log),
             events,
         },
     )?;

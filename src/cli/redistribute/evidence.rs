@@ -8,10 +8,11 @@ use super::record::person;
 use super::surveyed::{globbed, is_damage, journal, machine_zone, recorded_name, rules};
 use crate::alert::name;
 use crate::redistribution::engine::Keep;
-use crate::redistribution::evidence::{Issued, Said, evidence};
+use crate::redistribution::evidence::{Issued, Said, evidence, printed};
 use crate::redistribution::files::Limits;
 use crate::redistribution::gather::{self, gather};
 use crate::redistribution::model::Run;
+use crate::redistribution::reader::Reader;
 use crate::rules::logs::LogRules;
 use crate::rules::redistribution::Manager;
 use crate::service::redistribute::take_evidence;
@@ -19,7 +20,11 @@ use crate::store::journal::JournalRow;
 use crate::store::{Access, Store};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Bytes of what a command printed that are looked through.
+const MOST_PRINTED: u64 = 1 << 20;
 
 /// Where evidence is looked for.
 pub(super) struct Logs<'a> {
@@ -31,7 +36,7 @@ pub(super) struct Logs<'a> {
 impl Logs<'_> {
     /// Reads what the logs say since the first of these was issued. A log that cannot be read says nothing: it is asked
     /// again at the next start.
-    pub(super) fn said(&self, issued: &[Issued], store: Option<&Store>) -> Vec<Said> {
+    pub(super) fn said(&self, issued: &[Issued], store: Option<&Store>) -> Option<Vec<Said>> {
         let asked = gather::Ask {
             paths: self.paths,
             rules: self.rules,
@@ -45,8 +50,16 @@ impl Logs<'_> {
             server: None,
             lacking: Vec::new(),
         };
-        let runs: Vec<Run> = gather(&asked).map(|found| found.runs().collect()).unwrap_or_default();
-        evidence(issued, &runs, &|name| recorded_name(store?, name))
+        let found = gather(&asked).ok().filter(|found| found.report.faults.is_empty())?;
+        let runs: Vec<Run> = found.runs().collect();
+        Some(evidence(issued, &runs, &|name| recorded_name(store?, name)))
+    }
+
+    /// Who failed by what a command printed into this file, or the beginning of it.
+    pub(super) fn printed(&self, tool: &str, log: &Path) -> Said {
+        let mut text = Vec::new();
+        let read = fs::File::open(log).and_then(|file| file.take(MOST_PRINTED).read_to_end(&mut text));
+        read.map(|_| printed(&Reader::all(self.rules), tool, &text)).unwrap_or_default()
     }
 }
 
@@ -80,7 +93,8 @@ pub(super) fn take_up(globals: &Globals, ask: Option<&Ask>) -> Result<usize, Fai
         let logs = Logs { paths: &paths, rules: &logs, format: ask.and_then(|ask| ask.format.as_deref()) };
         let delivers = rule.manager == Manager::Exec;
         let mut read = |issued: &[Issued]| logs.said(issued, store.as_ref());
-        new += take_evidence(&journal, &person(), globals.now()?, &is_its, delivers, &mut read)?;
+        let output = |tool: &str, log: &Path| logs.printed(tool, log);
+        new += take_evidence(&journal, &person(), globals.now()?, &is_its, delivers, &mut read, &output)?;
     }
     drop(store);
     if new > 0 {

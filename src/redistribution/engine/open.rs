@@ -6,6 +6,7 @@
 use super::super::arena::put;
 use super::super::lacking::{Lacking, Mark};
 use jiff::Timestamp;
+use std::collections::HashSet;
 
 /// A run whose end was not seen yet.
 #[derive(Debug)]
@@ -19,11 +20,7 @@ pub(super) struct Open {
     /// A line says that something was delivered to somebody who lacks something.
     pub(super) delivers: bool,
     /// Who failed in it.
-    pub(super) failed: Vec<Mark>,
-    /// Deliveries passed over while it was open: half a mark, file and the line they stand behind.
-    pub(super) suspects: Vec<(u32, u32, u64)>,
-    /// Its key, where there are such.
-    pub(super) key: Vec<u8>,
+    pub(super) failed: HashSet<Mark>,
     pub(super) last: Option<Timestamp>,
 }
 
@@ -35,9 +32,7 @@ impl Open {
             record: Vec::new(),
             undelivered: false,
             delivers: false,
-            failed: Vec::new(),
-            suspects: Vec::new(),
-            key: Vec::new(),
+            failed: HashSet::new(),
             last: None,
         }
     }
@@ -50,8 +45,7 @@ impl Open {
         self.undelivered |= found.undelivered;
         self.delivers |= found.delivers;
         for mark in &found.failed {
-            if !self.failed.contains(mark) {
-                self.failed.push(*mark);
+            if self.failed.insert(*mark) {
                 lacking.failed(*mark);
             }
         }
@@ -61,7 +55,8 @@ impl Open {
 
 /// What both ways of reading find out about a line.
 pub(super) struct Found<'l> {
-    pub(super) key: &'l [u8],
+    /// Of its server and of the run, see [`super::super::reader::Reader::of_server`].
+    pub(super) key: (Mark, &'l [u8]),
     pub(super) number: u64,
     pub(super) event: usize,
     pub(super) line: &'l [u8],

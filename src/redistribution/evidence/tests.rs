@@ -31,6 +31,7 @@ fn run(second: i64, line: u64, argv: &[&str], recipients: &[(&str, Outcome)]) ->
         cause: (*outcome == Outcome::Failed).then(|| "disk".to_owned()),
         parameters: Vec::new(),
         place: place(line + n),
+        at: None,
     };
     let command = (!argv.is_empty()).then(|| Command {
         text: argv.join(" "),

@@ -6,6 +6,7 @@ use super::Limits;
 use super::bisect::count_lines;
 use super::decompress::{Packing, packing};
 use super::report::{Fault, Kind};
+use super::scan::INPUT;
 use super::source::{Broken, Bytes, Encoding, Text, Unpacked};
 use super::stream::Source;
 use jiff::Timestamp;
@@ -203,16 +204,38 @@ impl Chosen {
         Ok(self.lines_at(&[offset])?[0])
     }
 
-    /// Bytes of a range that was read before; `None` where they can't be had again at once: of an archive, of more than
-    /// a few pieces (a long line in it), or because the file changed.
-    pub fn reread(&self, range: Range<u64>) -> Option<Vec<u8>> {
+    /// Text of a range that was read before; `None` where it can't be had again: of more than a few pieces (a long line in
+    /// it), or because the file changed. An archive is unpacked up to there.
+    pub fn reread(&self, range: Range<u64>, limits: &Limits) -> Option<Vec<u8>> {
         let length = usize::try_from(range.end - range.start).ok().filter(|length| *length <= REREAD)?;
         if !self.is_seekable() {
-            return None;
+            return self.unpacked(range, length, limits);
         }
         let mut bytes = vec![0; length];
         self.file().ok()?.read_exact_at(&mut bytes, range.start).ok()?;
         Some(bytes)
+    }
+
+    fn unpacked(&self, range: Range<u64>, length: usize, limits: &Limits) -> Option<Vec<u8>> {
+        let (file, total) = (self.file().ok()?, Unpacked::default());
+        let mut text = self.text(&file, 0..self.about.size, INPUT, limits, &total).ok()?;
+        let (mut buffer, mut at, mut bytes) = (vec![0; limits.chunk], 0u64, Vec::with_capacity(length));
+        while at < range.end {
+            let read = text.read(&mut buffer).ok().filter(|read| *read > 0)?;
+            let from = usize::try_from(range.start.saturating_sub(at)).unwrap_or(usize::MAX).min(read);
+            let to = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(read);
+            bytes.extend_from_slice(&buffer[from..to]);
+            at += read as u64;
+        }
+        if self.cr {
+            bytes.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+        }
+        Some(bytes)
+    }
+
+    /// Whether [`Chosen::reread`] has to read all that stands before.
+    pub fn is_read_from_its_start(&self) -> bool {
+        !self.is_seekable()
     }
 
     /// As [`Chosen::line_at`], for several offsets in rising order, in one pass.

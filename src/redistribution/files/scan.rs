@@ -55,7 +55,7 @@ type Done<T> = (usize, T, Reading, Vec<Fault>);
 /// A plain file is cut into so many segments per worker, so that none waits long for the other's last.
 const PER_WORKER: u64 = 4;
 /// Compressed bytes read at once.
-const INPUT: usize = 128 << 10;
+pub(super) const INPUT: usize = 128 << 10;
 /// The shortest chunk that decoding needs.
 const CHUNK: usize = 64;
 

@@ -83,6 +83,7 @@ impl Planning<'_> {
                 cause: Some(NEVER.to_owned()),
                 parameters: Vec::new(),
                 place: run.last.clone(),
+                at: None,
             };
             failures.push(Failure {
                 recipient,

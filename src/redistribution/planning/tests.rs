@@ -26,6 +26,7 @@ fn run(line: u64, clock: &str, package: &str, names: &[&str]) -> Run {
         cause: name.starts_with('-').then(|| "connection".to_owned()),
         parameters: Vec::new(),
         place: place(line + 1 + at as u64),
+        at: None,
     };
     let start = at(clock);
     Run {
@@ -154,6 +155,7 @@ fn later_success_takes_a_recipient_out() {
         package: "pkg-1.0".to_owned(),
         at: Some(at("12:00")),
         place: place(99),
+        run: Some(at("11:59")),
     };
     let done = super::plan(vec![run(1, "10:00", "pkg-1.0", &["-a"])], &[], &[found], &selection(), &WORLD);
     assert_eq!(done.jobs, []);
@@ -183,9 +185,9 @@ fn what_was_tried_again_is_folded_and_never_issued_twice() {
             vec!["push -p other-1.0 -w a".to_owned()],
         ]
     );
-    assert_eq!(plan.jobs[0].recipients.folded, [("a".to_owned(), place(40)), ("b".to_owned(), place(40))]);
+    assert_eq!(plan.jobs[0].recipients.folded, [("a".to_owned(), place(41)), ("b".to_owned(), place(42))]);
     assert_eq!(plan.jobs[0].folded, None);
-    let folded = "the same or a newer version was distributed to the same recipients later: dist.log:40";
+    let folded = "the same or a newer version was distributed to the same recipients later: dist.log:41";
     assert_eq!(plan.jobs[1].folded.as_deref(), Some(folded));
 }
 
@@ -195,7 +197,7 @@ fn an_older_version_that_came_later_is_not_approved_in_bulk() {
     let plan = planned(runs, &[]);
     assert_eq!(
         plan.jobs[0].blocked,
-        ["`a` was tried with an older version later, or nobody can tell which came later: dist.log:20"]
+        ["`a` was tried with an older version later, or nobody can tell which came later: dist.log:21"]
     );
     assert_eq!(plan.jobs[1].blocked, Vec::<String>::new());
 }

@@ -13,7 +13,7 @@ fn place(line: u64) -> Place {
 
 fn recipient(name: &str, outcome: Outcome, parameters: &[&str]) -> Recipient {
     let parameters = parameters.iter().map(|p| (*p).to_owned()).collect();
-    Recipient { name: name.to_owned(), outcome, cause: None, parameters, place: place(9) }
+    Recipient { name: name.to_owned(), outcome, cause: None, parameters, place: place(9), at: None }
 }
 
 /// A run of `line`, in which the names behind `-` failed.

@@ -83,13 +83,14 @@ impl Desk {
             parallel: None,
             stop,
             evidence: &mut evidence,
+            output: &printed,
             events: &mut keep,
         };
         issue(journal, commands, &mut work).expect("a working journal")
     }
 
     fn plainly(&mut self, commands: &[Approved]) -> Summary {
-        self.issue(commands, &mut |_| Vec::new())
+        self.issue(commands, &mut |_| Some(Vec::new()))
     }
 
     fn states(&self) -> Vec<(String, State)> {
@@ -98,6 +99,15 @@ impl Desk {
         states.sort();
         states
     }
+}
+
+/// A tool that prints who failed.
+fn printed(_: &str, log: &Path) -> Said {
+    let names = written(log)
+        .lines()
+        .filter_map(|line| Some(line.strip_suffix(" failed")?.to_owned()))
+        .collect::<Vec<_>>();
+    names.into_iter().map(|name| (name, Verdict::Failed("its own words".to_owned()))).collect()
 }
 
 fn written(path: &Path) -> String {
@@ -210,7 +220,7 @@ fn the_log_has_the_last_word_about_each_recipient() {
     desk.approve(std::slice::from_ref(&one));
     let mut evidence = |issued: &[Issued]| {
         assert_eq!((issued.len(), issued[0].packages.len(), issued[0].at), (1, 1, at()));
-        vec![vec![("node7".to_owned(), Verdict::Confirmed), ("other".to_owned(), Verdict::Confirmed)]]
+        Some(vec![vec![("node7".to_owned(), Verdict::Confirmed), ("other".to_owned(), Verdict::Confirmed)]])
     };
     let summary = desk.issue(std::slice::from_ref(&one), &mut evidence);
     assert_eq!(summary.waiting, ["J1.1"], "which of the others have it, its exit status does not say");
@@ -239,10 +249,11 @@ fn a_submitted_command_waits_for_its_log_and_keeps_its_list_until_then() {
     let list = row.list.expect("it may still be read");
     assert!(list.exists());
     let take = |wanted: &dyn Fn(&JournalRow) -> bool, said: &mut Evidence<'_>| {
-        take_evidence(&desk.journal, &desk.who, at(), wanted, false, said).expect("kept")
+        take_evidence(&desk.journal, &desk.who, at(), wanted, false, said, &printed).expect("kept")
     };
-    assert_eq!(take(&|_| true, &mut |_| vec![Vec::new()]), 0);
-    let mut said = |issued: &[Issued]| vec![vec![(issued[0].recipients[0].clone(), Verdict::Confirmed)]];
+    assert_eq!(take(&|_| true, &mut |_| Some(vec![Vec::new()])), 0);
+    let mut said =
+        |issued: &[Issued]| Some(vec![vec![(issued[0].recipients[0].clone(), Verdict::Confirmed)]]);
     assert_eq!(take(&|row| row.server == "is39", &mut said), 0, "another server's log says nothing of it");
     assert_eq!(take(&|_| true, &mut said), 1);
     assert_eq!(take(&|_| true, &mut said), 0, "once is enough");
@@ -267,7 +278,7 @@ fn a_good_exit_speaks_for_those_the_log_is_silent_about_and_a_failed_line_agains
             "node7" => vec![("node8".to_owned(), Verdict::Failed(why.clone()))],
             _ => Vec::new(),
         };
-        issued.iter().map(said).collect()
+        Some(issued.iter().map(said).collect())
     };
     let summary = desk.issue(&commands, &mut evidence);
     assert_eq!(asked, 2, "the log is asked once for all of a wave");
@@ -293,8 +304,9 @@ fn a_good_exit_speaks_at_the_next_start_where_issuing_was_killed_before_it_asked
     desk.approve(&commands);
     desk.plainly(&commands);
     let take = |delivers: bool| {
-        let mut silent = |issued: &[Issued]| vec![Vec::new(); issued.len()];
-        take_evidence(&desk.journal, &desk.who, at(), &|_| true, delivers, &mut silent).expect("kept")
+        let mut silent = |issued: &[Issued]| Some(vec![Vec::new(); issued.len()]);
+        take_evidence(&desk.journal, &desk.who, at(), &|_| true, delivers, &mut silent, &printed)
+            .expect("kept")
     };
     assert_eq!(take(false), 0, "a manager that only takes commands delivers nothing");
     assert_eq!(take(true), 2, "both recipients of the one that ended well");
@@ -302,6 +314,54 @@ fn a_good_exit_speaks_at_the_next_start_where_issuing_was_killed_before_it_asked
     let mut states = desk.states();
     states.sort();
     assert_eq!(states, [("J1.1".to_owned(), State::Confirmed), ("J2.1".to_owned(), State::Issued)]);
+}
+
+#[test]
+fn what_a_command_prints_of_a_recipient_outweighs_its_good_exit() {
+    let mut desk = desk("allow: [sh]");
+    let one = command("J1.1", "echo node-J1.1 failed; exit 0");
+    let mut two = command("J2.1", "echo node8 failed; exit 0");
+    two.recipients = ["node7", "node8"].map(|name| (name.to_owned(), Vec::new())).into();
+    let commands = [one, two];
+    desk.approve(&commands);
+    let name = commands[0].recipients[0].0.clone();
+    let summary = desk.plainly(&commands);
+    assert_eq!(name, "node-J1.1");
+    let why = |id: &str, why: &str| (id.to_owned(), why.to_owned());
+    assert_eq!(
+        summary.failed,
+        [why("J1.1", "its own words"), why("J2.1", "1 of 2 recipients: node8: its own words")]
+    );
+    assert_eq!(summary.confirmed, Vec::<String>::new());
+}
+
+#[test]
+fn a_log_that_cannot_be_read_confirms_nobody() {
+    let mut desk = desk("allow: [sh]");
+    let mut one = command("J1.1", "exit 0");
+    one.recipients = ["node7", "node8"].map(|name| (name.to_owned(), Vec::new())).into();
+    desk.approve(std::slice::from_ref(&one));
+    let summary = desk.issue(std::slice::from_ref(&one), &mut |_| None);
+    assert_eq!((summary.waiting.as_slice(), summary.confirmed.len()), (["J1.1".to_owned()].as_slice(), 0));
+    let unreadable = take_evidence(&desk.journal, &desk.who, at(), &|_| true, true, &mut |_| None, &printed);
+    assert_eq!(unreadable.expect("kept"), 0);
+    assert_eq!(desk.states(), [("J1.1".to_owned(), State::Issued)]);
+}
+
+#[test]
+fn bad_exits_of_commands_with_several_recipients_count_against_the_limit_at_once() {
+    let mut desk = desk("allow: [sh], parallel: 1");
+    desk.max_errors = Some(MaxErrors::Count(1));
+    let several = |id: &str| {
+        let mut one = command(id, "exit 9");
+        one.recipients = ["node7", "node8"].map(|name| (format!("{name}-{id}"), Vec::new())).into();
+        one
+    };
+    let commands = ["J1.1", "J2.1", "J3.1", "J4.1"].map(several);
+    desk.approve(&commands);
+    let summary = desk.plainly(&commands);
+    assert_eq!(summary.stopped, Some(Stopped::Errors { failed: 2, begun: 4 }));
+    assert_eq!(summary.left, ["J3.1", "J4.1"]);
 }
 
 #[test]
@@ -313,7 +373,7 @@ fn what_the_log_says_of_a_wave_decides_about_the_next() {
     desk.approve(&commands);
     let mut evidence = |issued: &[Issued]| {
         let failed = |one: &Issued| vec![(one.recipients[0].clone(), Verdict::Failed("failed".to_owned()))];
-        issued.iter().map(failed).collect()
+        Some(issued.iter().map(failed).collect())
     };
     let summary = desk.issue(&commands, &mut evidence);
     assert_eq!(summary.stopped, Some(Stopped::Errors { failed: 1, begun: 1 }));
