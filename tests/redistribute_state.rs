@@ -142,6 +142,11 @@ fn what_a_manager_only_took_is_confirmed_by_its_log_and_closes_the_ticket() {
         would.out
     );
     assert!(would.out.contains("and the manager's log does not say yet how it ended"), "{}", would.out);
+    let key = again.out.split_once("redistribute --again ").expect("the way is named").1;
+    let key = key.split_whitespace().next().expect("a key");
+    assert_eq!(key.len(), 12, "{key}");
+    let journal = server.site.run(&["redistribute", "journal"]).out;
+    assert!(journal.contains(&format!("{key} J1.1: exit status 0, log ")), "{journal}");
     // The manager works it off: one gets it, the other does not.
     server.log("J50", "18:00", "node1,node2", &[("node1", "OK"), ("node2", "FAILED type=disk")]);
     let synced = server.site.run(&["redistribute", "sync"]);
@@ -306,4 +311,23 @@ fn a_run_that_ended_before_anybody_was_named_is_listed_and_is_not_nothing() {
         listed.out
     );
     assert!(listed.out.contains("1 job, 0 recipients left"), "{}", listed.out);
+}
+
+#[test]
+fn a_look_at_all_of_a_server_that_finds_nothing_is_its_servicing() {
+    let server = Server::new().with_names();
+    let never = server.run(&["--list", "--since", "servicing"]);
+    assert!(never.err.contains("is38 was never serviced here"), "{}", never.err);
+    // A part, a log named by hand and a rehearsal are no servicing.
+    let log = server.path("dist.log");
+    for part in [&["--recipient", "node1"][..], &["--log", &log], &["--dry-run"], &["--list"]] {
+        let looked = server.run(part);
+        assert_eq!(looked.exit, 0, "{part:?}: {}{}", looked.out, looked.err);
+        assert_eq!(server.run(&["--list", "--since", "servicing"]).exit, 65, "after {part:?}");
+    }
+    let looked = server.run(&[]);
+    assert_eq!(looked.exit, 0, "{}{}", looked.out, looked.err);
+    assert!(looked.out.contains("nothing is left to redistribute"), "{}", looked.out);
+    let next = server.site.run(&["redistribute", "--server", "IS38.East.Example.COM", "--list"]);
+    assert!(next.out.contains(", the last servicing of is38"), "{}{}", next.out, next.err);
 }

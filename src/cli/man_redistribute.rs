@@ -32,12 +32,17 @@ const SECTIONS: &[(&str, &[&str])] = &[
              declares: \\fBreplace\\fR, \\fBinsert\\fR, \\fBlistfile\\fR or \\fBwhole\\fR. Parameters of single recipients \
              stay with them, in as many commands as there are groups. Where the narrowing cannot be proven, it is \
              refused and says why. A command is \\fBexact\\fR, \\fBretokenised\\fR (the log had lost its quoting, and \
-             nothing shows that it mattered) or \\fBambiguous\\fR (never approved in bulk).",
+             nothing shows that it mattered) or \\fBambiguous\\fR (never approved in bulk). In place of a grade, lists say \
+             \\fBblocked\\fR where something speaks against it, such as a list that changed: approved by its id only; \
+             \\fBrefused\\fR where no command could be rebuilt, with the reason; \\fBfolded\\fR where a newer version of \
+             the package went to the same recipients: not issued; \\fBaside\\fR where all its recipients are set aside.",
             "4. Approval binds a hash over server, program, arguments, directory, user, environment and list. On a \
              terminal a screen asks; \\fB?\\fR shows its keys. Without one: \\fB--approve\\fR, or \\fB--plan\\fR and \
              \\fB--apply\\fR.",
             "5. Approved commands are written down before they are started, and issued by argument vector, never \
-             through a shell. Success is read from the manager's exit and from its log by the same rules.",
+             through a shell. Success is read from the manager's exit and from its log by the same rules. With \
+             \\fB--waves\\fR, what the named waves leave over is the last one: \\fB1\\fR is one command, then all the \
+             others, as \\fB1,rest\\fR.",
         ],
     ),
     (
@@ -48,6 +53,23 @@ const SECTIONS: &[(&str, &[&str])] = &[
              and \\fB--until\\fR take RFC 3339, dates, spans that count back from now (\\fB7d\\fR), \\fBlast week\\fR or \
              \\fBservicing\\fR; \\fB--ticket\\fR is the downtime of a job ticket. The period is printed first. What \
              succeeded after it counts, too.",
+        ],
+    ),
+    (
+        "WHOSE STATE",
+        &[
+            "The state is its owner's, and nobody else opens it, root included. A command that is to run as another user \
+             (the log names one, or \\fBuser:\\fR in redistribution.yaml) can be issued by that user or by root only. Where \
+             the owner of the state is neither, as with \\fB/var/lib/autoticket\\fR of the user autoticket and commands of \
+             root, let root keep the journal of redistribution in a folder of its own, always the same one: make it \
+             empty with mode 0700, and set \\fBAUTOTICKET_STATE\\fR or \\fB--state\\fR to it for every redistribute on that \
+             server. Failed distributions then come over SSH from the service center, of this machine too: \
+             \\fB--service-center autoticket@localhost\\fR, or \\fBservice_center:\\fR in redistribution.yaml; \
+             \\fB--service-center none\\fR goes by the logs alone. What was issued from one journal, another does not know: \
+             do not change between two.",
+            "A copy of the state that is put back no longer knows what was issued after it was made, and issues it again \
+             as soon as somebody approves it. Before anything is approved then, compare \\fBredistribute journal\\fR with \
+             the log of the distribution manager.",
         ],
     ),
     (
@@ -70,12 +92,18 @@ fn meaning(state: State) -> &'static str {
         State::Built => "Its command was rebuilt.",
         State::Approved => "Somebody approved it; it has not been started.",
         State::Intent => "It is about to be started. What is left here by a crash is unknown.",
-        State::Issued => "The manager took it, and has not said yet how it ended.",
+        State::Issued => {
+            "It was started. Where its program ended, the manager has it, or failed or was ended with several recipients, \
+             and the log does not say yet what became of each: shown first, and issued again only by a person, with \
+             --again or on the screen."
+        }
         State::Confirmed => {
             "There is evidence that it worked; its recipients leave the failed distribution files."
         }
         State::Failed => "It did not work; its recipients are found again.",
-        State::Unknown => "Nobody knows whether it ran: shown first, and issued again only with --again.",
+        State::Unknown => {
+            "Nobody knows whether it ran: shown first, and issued again only by a person, with --again or on the screen."
+        }
     }
 }
 
@@ -86,10 +114,17 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("/etc/autoticket/logs", "Logfile rules beside the shipped ones. See autoticket-logs(5)."),
     (
-        "/var/lib/autoticket/redistribution.db, redistribution-id",
-        "The journal: who approved what, when, with which edits, and what became of it.",
+        "/var/lib/autoticket/redistribution.db, redistribution-id, redistribution-head",
+        "The journal: who approved what, when, with which edits, and what became of it; its id; and where its record ends. \
+         They belong together: one without the others, or an older one of them, is refused.",
     ),
-    ("/var/lib/autoticket/redistribution.logs", "What issued commands printed."),
+    (
+        "/var/lib/autoticket/redistribution-centers",
+        "Which service center each server's failed distributions came from, and is told what is delivered.",
+    ),
+    ("/var/lib/autoticket/redistribution.logs", "What issued commands printed, a file for each key."),
+    ("/var/lib/autoticket/lists", "Distribution lists of commands that are not settled yet."),
+    ("/run/autoticket", "The same for commands that run as another user than root, who issues them."),
 ];
 
 const EXAMPLES: &[(&str, &[&str])] = &[
@@ -146,7 +181,8 @@ pub(super) fn page() -> String {
     }
     section(&mut page, "STATES");
     raw(&mut page, ".PP\nWhat \\fBredistribute journal\\fR says of a command:\n");
-    for state in State::ALL {
+    // The first that is written down is the approval.
+    for state in State::ALL.into_iter().filter(|state| !matches!(state, State::Found | State::Built)) {
         let mut roff = Roff::default();
         roff.control("TP", []).text([bold(state.word())]).text([roman(meaning(state))]);
         raw(&mut page, &roff.to_roff());

@@ -6,6 +6,7 @@
 mod agent;
 mod approve;
 mod aside;
+mod edited;
 mod evidence;
 mod far;
 mod found;
@@ -21,6 +22,7 @@ use super::{Exit, Failure, Globals};
 use crate::redistribution::comparison::{Difference, compare};
 use crate::redistribution::plan::{Grade, Plan};
 use crate::rules::redistribution::Reachability;
+use crate::store::Error;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -53,10 +55,11 @@ pub struct Args {
     /// Approve without a screen: `all`, or ids of jobs and commands (`J3`, `J3.1`)
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     approve: Vec<String>,
-    /// Issue again what nobody knows the end of: keys as `redistribute journal` shows them
+    /// Issue again what nobody knows the end of, or what its manager has: keys as `redistribute journal` shows them
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     again: Vec<String>,
-    /// Issue in waves, each after the one before: counts, shares and `rest`, such as 1,10%,rest
+    /// Issue in waves, each after the one before: counts, shares and `rest`, such as 1,10%,rest; what they leave
+    /// over is the last wave: `1` means 1,rest
     #[arg(long, value_name = "WAVES")]
     waves: Option<String>,
     /// Stop when more commands have failed than this number or share of those begun
@@ -149,6 +152,14 @@ const MOST: u64 = 1 << 30;
 pub(super) use agent::Args as AgentArgs;
 
 pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
+    at_work(globals, args).map_err(|failure| {
+        let is_others = matches!(failure.error.downcast_ref(), Some(Error::Owner { .. }));
+        let own = "commands that are to run as this user need a state of its own: --state; redistribute(1), WHOSE STATE";
+        if is_others { failure.hint(own) } else { failure }
+    })
+}
+
+fn at_work(globals: &Globals, args: Args) -> Result<Exit, Failure> {
     let globals = &Globals { never_here: true, ..globals.clone() };
     if args.ask.server.as_deref().is_some_and(|server| server.trim().is_empty()) {
         let text = "--server '' names no server";
@@ -180,6 +191,9 @@ pub(super) fn run(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         return approve::without_a_screen(globals, &args, &mut survey, &args.approve);
     }
     if survey.is_done() {
+        if !args.dry_run && !globals.json {
+            approve::nothing_left(globals, &survey)?;
+        }
         return listed::nothing(globals, &survey);
     }
     let asked = if globals.json { Reachability::Off } else { network(&args, &survey) };

@@ -137,7 +137,9 @@ pub enum Refusal {
     NoDirectory { directory: String },
     #[error("no user `{user}` is known here")]
     NoUser { user: String },
-    #[error("it is to run as {user}: sudo -u {user} redistribute …, or issue it as root")]
+    #[error(
+        "it is to run as {user}: issue it as {user} or root, with a state that is theirs (--state; redistribute(1), WHOSE STATE)"
+    )]
     OtherUser { user: String },
     #[error("the argument that is to name the distribution list does not")]
     List,

@@ -116,15 +116,22 @@ pub enum Refused {
     #[error("{recipient} of {id} is in the hands of {who} (process {pid}) since {at}: wait until that ends")]
     InHand { id: String, recipient: String, who: String, pid: u32, at: Timestamp },
     #[error(
-        "{recipient} of {id}: {who} issued it at {at}, and the manager's log does not say yet how it ended; to issue it again nevertheless, approve it naming {key}"
+        "{recipient} of {id}: {who} issued it at {at}, and the manager's log does not say yet how it ended; to issue it again nevertheless: redistribute --again {}",
+        short(key)
     )]
     Waits { id: String, recipient: String, who: String, at: Timestamp, key: String },
     #[error("{recipient} of {id} is confirmed, issued by {who} at {at}: nothing is left to do")]
     Confirmed { id: String, recipient: String, who: String, at: Timestamp },
     #[error(
-        "nobody knows what became of {recipient} of {id}, issued by {who} at {at}: find out, and to issue it again approve it naming {key}"
+        "nobody knows what became of {recipient} of {id}, issued by {who} at {at}: find out, then to issue it again: redistribute --again {}",
+        short(key)
     )]
     Unknown { id: String, recipient: String, who: String, at: Timestamp, key: String },
+}
+
+/// A key as it is shown, and as `--again` takes it.
+fn short(key: &str) -> &str {
+    key.get(..12).unwrap_or(key)
 }
 
 /// What happened to a command in hand.

@@ -3,7 +3,7 @@
 //! In: commands of the model, keys. Out: yes with exactly what was asked about, or no. It does not know what follows.
 
 use super::keys::{control, typed};
-use super::message::Approved;
+use super::message::{Approved, UnknownCommand};
 use super::model::{At, Model};
 use super::text::{clean, count, fit, wrap};
 use super::theme::Theme;
@@ -39,6 +39,19 @@ pub(super) enum Answer {
     No,
 }
 
+/// That it was issued before, and the one way to issue it once more.
+fn before(earlier: &UnknownCommand) -> String {
+    let by = earlier.operator.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let end = earlier.end.as_deref().map_or("its end is not known".to_owned(), |end| {
+        format!("{end}, and the log does not say yet what became of it")
+    });
+    format!(
+        "was issued before{by} at {}: {end}; only `--again {}` or r at the next start issues it again",
+        earlier.when(),
+        earlier.key
+    )
+}
+
 impl Consent {
     /// `by_name`: the id to type. `left_out`: what is not among these, and why.
     pub fn new(model: &Model, commands: Vec<At>, by_name: Option<String>, left_out: Vec<String>) -> Self {
@@ -58,11 +71,23 @@ impl Consent {
         if let [at] = commands[..] {
             let entry = &model.entries[at.0];
             let built = &entry.commands[at.1].built;
+            said.extend(model.issued_before(built).map(before));
+            if !entry.commands[at.1].earlier.is_empty() {
+                said.push("edited: this is not the original command".to_owned());
+            }
             said.extend(entry.job.blocked.iter().map(|why| format!("blocked: {why}")));
             said.extend(built.doubts.iter().map(|why| format!("{}: {why}", built.grade.word())));
             said.push(format!("recipients: {}", built.recipients.join(", ")));
         } else {
             let ids: Vec<&str> = builts().map(|built| built.id.as_str()).collect();
+            said.extend(builts().filter_map(|built| {
+                model.issued_before(built).map(|earlier| format!("{} {}", built.id, before(earlier)))
+            }));
+            let edited = commands.iter().map(|at| model.at(*at)).filter(|shown| !shown.earlier.is_empty());
+            let edited: Vec<&str> = edited.map(|shown| shown.built.id.as_str()).collect();
+            if !edited.is_empty() {
+                said.push(format!("edited: {}", edited.join(", ")));
+            }
             said.push(format!("commands: {}", ids.join(", ")));
         }
         if let Some(first) = left_out.first() {
@@ -80,12 +105,15 @@ impl Consent {
     }
 
     /// About a command of an earlier session whose result nobody knows.
-    pub fn again(approved: Approved, recipients: usize) -> Self {
+    pub fn again(approved: Approved, earlier: &UnknownCommand) -> Self {
+        let recipients = count(earlier.recipients.len(), "recipient", "recipients");
+        let known = match &earlier.end {
+            None => "Nobody knows whether it ran. If it did,".to_owned(),
+            Some(_) => format!("It was {}. If it reached them,", earlier.so_far()),
+        };
         let said = vec![
-            format!("Issue {} again to {}?", approved.id, count(recipients, "recipient", "recipients")),
-            "Nobody knows whether it ran. If it did, this distributes a second time: look at the distribution \
-             manager's log first."
-                .to_owned(),
+            format!("Issue {} again to {recipients}?", approved.id),
+            format!("{known} this distributes a second time: look at the distribution manager's log first."),
         ];
         let demand = Demand::Name(approved.id.clone());
         Consent {

@@ -2,6 +2,7 @@
 //!
 //! In: nothing. Out: plain data. It does not know how a command is issued or a screen drawn.
 
+use super::detail::moment;
 use crate::redistribution::model::Token;
 use crate::redistribution::plan::Rebuilt;
 use jiff::Timestamp;
@@ -62,7 +63,7 @@ pub enum Message {
     Terminated(i32),
 }
 
-/// How an issue is stopped. What was not started stays approved.
+/// How an issue is stopped. What was not started is left as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     /// No new commands; the running ones finish.
@@ -96,7 +97,7 @@ impl State {
     }
 }
 
-/// A command of an earlier session that was begun, and whose result nobody knows.
+/// A command of an earlier session that was begun, and whose result nobody knows: the manager may still have it.
 #[derive(Clone, PartialEq)]
 pub struct UnknownCommand {
     pub id: String,
@@ -108,4 +109,30 @@ pub struct UnknownCommand {
     pub since: Option<Timestamp>,
     /// Who approved it.
     pub operator: Option<String>,
+    /// The key of the attempt, short: what `--again` takes.
+    pub key: String,
+    /// How its program ended, in words; `None`: that was never recorded.
+    pub end: Option<String>,
+}
+
+impl UnknownCommand {
+    /// `unknown`, or `waiting` where its program ended and the log does not say yet what became of it.
+    pub(super) fn word(&self) -> &'static str {
+        if self.end.is_some() { "waiting" } else { "unknown" }
+    }
+
+    pub(super) fn when(&self) -> String {
+        self.since.map_or("time not known".to_owned(), moment)
+    }
+
+    /// What is known of its end, in words.
+    pub(super) fn so_far(&self) -> String {
+        match &self.end {
+            Some(end) => format!(
+                "issued at {}, {end}: the manager has it, or its end is not known; the log does not say yet",
+                self.when()
+            ),
+            None => format!("issued at {}: nobody knows whether it ran", self.when()),
+        }
+    }
 }

@@ -148,11 +148,14 @@ pub struct Model {
     pub(super) limit: usize,
     /// The last frame was large enough to be read.
     pub(super) readable: bool,
+    /// Commands of earlier sessions, as they were shown first.
+    earlier: Vec<UnknownCommand>,
     by_id: HashMap<String, At>,
 }
 
 impl Model {
-    /// Takes the plan over. `unknown`: commands of earlier sessions without a result, shown before anything else.
+    /// Takes the plan over. `unknown`: commands of earlier sessions without a result, those that their manager has
+    /// among them, shown before anything else.
     pub fn new(plan: Plan, unknown: Vec<UnknownCommand>, theme: Theme) -> Self {
         let entries: Vec<Entry> = plan.jobs.into_iter().map(entry).collect();
         let mut by_id = HashMap::new();
@@ -162,6 +165,7 @@ impl Model {
         }
         let groups = Group::all(&entries);
         let list = List::new(&groups, &entries, !plan.notes.is_empty());
+        let earlier = unknown.clone();
         let stage =
             if unknown.is_empty() { Stage::Approval } else { Stage::Unknown(UnknownScreen::new(unknown)) };
         let mut model = Model {
@@ -183,6 +187,7 @@ impl Model {
             said: String::new(),
             limit: LIMIT,
             readable: true,
+            earlier,
             by_id,
         };
         model.recount();
@@ -251,6 +256,17 @@ impl Model {
     /// The command of this id, as it is shown now.
     pub fn command(&self, id: &str) -> Option<&Rebuilt> {
         self.by_id.get(id).map(|(j, c)| &self.entries[*j].commands[*c].built)
+    }
+
+    /// Commands that are neither approved nor rejected, and that a newer version did not fold.
+    pub fn open(&self) -> usize {
+        let open = self.entries.iter().filter(|entry| entry.job.folded.is_none());
+        open.flat_map(|entry| &entry.commands).filter(|shown| shown.state == State::Open).count()
+    }
+
+    /// The attempt of an earlier session at this very command.
+    pub(super) fn issued_before(&self, built: &Rebuilt) -> Option<&UnknownCommand> {
+        self.earlier.iter().find(|earlier| earlier.hash == built.hash)
     }
 
     pub(super) fn at(&self, (j, c): At) -> &Shown {

@@ -271,8 +271,14 @@ impl EndingScreen {
         say("", theme.plain());
         let remains = [
             (ending.failed.len(), "failed: what failed is proposed again by the next plan"),
-            (ending.unknown.len(), "unknown: shown first at the next start; only you can reissue them"),
-            (ending.not_started, "approved and not started: they stay approved for the next start"),
+            (
+                ending.unknown.len(),
+                "without a known result: shown first at the next start; only you can reissue them",
+            ),
+            (
+                ending.not_started,
+                "approved and not started: nothing ran of them; approve them again, now or later",
+            ),
             (ending.open, "neither approved nor rejected"),
         ];
         if remains.iter().all(|(n, _)| *n == 0) && ending.aside == 0 {

@@ -1,10 +1,9 @@
-//! Commands of earlier sessions whose result nobody knows: shown before anything else.
+//! Commands of earlier sessions whose result nobody knows, or whose manager has not said yet: shown before anything else.
 //!
 //! In: these commands, keys. Out: one of them approved anew by typing its id, or nothing. It does not know the
 //! journal they come from.
 
 use super::consent::{Answer, Consent};
-use super::detail::moment;
 use super::keys::{Motion, control, motion, scroll};
 use super::message::{Approved, Message, UnknownCommand};
 use super::model::{Model, Stage};
@@ -40,10 +39,19 @@ impl UnknownScreen {
     /// What happened, the commands, and the chosen one whole; what there is no room for can be scrolled to.
     pub fn lines(&mut self, columns: usize, rows: usize, theme: Theme) -> Vec<Line<'static>> {
         let many = self.commands.len();
+        let (of, stays) = if self.commands.iter().any(|(command, _)| command.end.is_some()) {
+            ("was issued in an earlier session, and what became of it is not known", "as it is")
+        } else {
+            ("of an earlier session began, and the result was never recorded", "unknown")
+        };
+        let of = if many > 1 {
+            of.replacen("was", "were", usize::from(of.starts_with("was")))
+        } else {
+            of.to_owned()
+        };
         let head = format!(
-            "{} of an earlier session began, and the result was never recorded: each may have run, in part or whole. \
-             Look at the distribution manager's log first. Reissued, it may be distributed twice; left, it stays \
-             unknown and is shown again.",
+            "{} {of}: each may have run, in part or whole. Look at the distribution manager's log first. Reissued, it \
+             may be distributed twice; left, it stays {stays} and is shown again.",
             count(many, "command", "commands")
         );
         let mut lines: Vec<Line<'static>> = wrap(&head, columns, theme).into_iter().map(Line::from).collect();
@@ -58,8 +66,8 @@ impl UnknownScreen {
         let top = self.chosen.saturating_sub(height.saturating_sub(1));
         for (n, (command, again)) in self.commands.iter().enumerate().skip(top).take(height) {
             let mark = if n == self.chosen { ">" } else { " " };
-            let state = if *again { "reissued" } else { "unknown" };
-            let since = command.since.map_or("time not known".to_owned(), moment);
+            let state = if *again { "reissued" } else { command.word() };
+            let since = command.when();
             let to = count(command.recipients.len(), "recipient", "recipients");
             let said = format!("{mark} {} {state:<8}  {to} on {}, since {since}", command.id, command.server);
             let style = if n == self.chosen { theme.chosen() } else { theme.plain() };
@@ -77,8 +85,10 @@ impl UnknownScreen {
             }
             let names = format!("recipients: {}", command.recipients.join(", "));
             let by = command.operator.as_deref().unwrap_or("not recorded");
-            let since = command.since.map_or("time not known".to_owned(), moment);
-            let approved = format!("approved by {by}, {since}, on {}", command.server);
+            let approved = format!("approved by {by}, {}, on {}", command.when(), command.server);
+            if command.end.is_some() {
+                whole.extend(wrap(&command.so_far(), columns, theme).into_iter().map(Line::from));
+            }
             whole.extend(wrap(&approved, columns, theme).into_iter().map(Line::from));
             whole.extend(wrap(&names, columns, theme).into_iter().map(Line::from));
         }
@@ -120,7 +130,7 @@ pub(super) fn update(model: &mut Model, key: KeyEvent) -> Vec<Message> {
                     hash: command.hash.clone(),
                     argv: command.argv.iter().map(|token| token.text.clone()).collect(),
                 };
-                screen.consent = Some(Consent::again(approved, command.recipients.len()));
+                screen.consent = Some(Consent::again(approved, command));
             }
         }
         _ => {

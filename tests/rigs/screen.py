@@ -22,6 +22,7 @@ from rig import Scratch, Tally, arguments, needs
 MANAGER = """#!/bin/sh
 case "$2" in slow*) n=0; while [ ! -e %(folder)s/go ] && [ $n -lt 300 ]; do sleep 0.05; n=$((n+1)); done;; esac
 shift 2; { printf '%%s|' "$@" | sed 's#[^|]*/lists/[0-9a-f]*[.]list#LIST#'; tr '\\n' ',' < "$2"; echo; } >> %(calls)s
+[ ! -e %(folder)s/fail ] || exit 3
 """
 SIZES = [(80, 24), (200, 60)]
 # Selects a colour: 30-49 and 90-107, alone or among others.
@@ -226,6 +227,49 @@ def stopping(desk, pane, _):
     assert desk.calls().count("\n") == 1, f"more than what ran: {desk.calls()!r}"
 
 
+def waiting(desk, pane, _):
+    """What failed for some of several is shown first at the next start, and goes out again by its name only."""
+    (desk.folder / "fail").touch()
+    pane.see("redistribute is1  3 jobs, 6 recipients")
+    pane.go("alpha")
+    pane.keys("y")
+    pane.see("y approves, n goes back")
+    pane.keys("y")
+    pane.see("result", "without a known result: shown first at the next start")
+    pane.keys("q")
+    pane.ended()
+    (desk.folder / "fail").unlink()
+    again = desk.open(pane.size, {})
+    try:
+        again.see("commands of an earlier session", "waiting", "exit status 3")
+        name = re.search(r"^> (J\S+) waiting", again.screen(), re.M).group(1)
+        again.keys("Enter")
+        again.see("y approve")
+        again.go("alpha")
+        again.keys("y")
+        again.see("was issued before", "--again")
+        again.keys("y")
+        again.see("result", "redistribute --again")
+        assert desk.calls().count("\n") == 1, f"y issued it twice: {desk.calls()!r}"
+        again.keys("q")
+        again.ended()
+    finally:
+        again.close()
+    last = desk.open(pane.size, {})
+    try:
+        last.see("commands of an earlier session", "waiting")
+        last.keys("r")
+        last.see("again to 2 recipients?")
+        last.type(name)
+        last.keys("Enter")
+        last.see("result", "1 command confirmed to 2 recipients")
+        last.keys("q")
+        last.ended()
+    finally:
+        last.close()
+    assert desk.calls() == "-l|LIST|alpha-b,alpha-c,\n" * 2, f"{desk.calls()!r}"
+
+
 def resizing(desk, pane, _):
     """The screen follows its terminal; one too small to read approves nothing."""
     pane.see("redistribute is1  3 jobs, 6 recipients")
@@ -359,6 +403,7 @@ def main():
                 kind = "colour" if colour else "NO_COLOR"
                 run(tally, f"flow {at} {kind}", options.autoticket, folder, plain, flow, size, colour)
             run(tally, f"stopping {at}", options.autoticket, folder, slow, stopping, size, False)
+            run(tally, f"waiting {at}", options.autoticket, folder, plain, waiting, size, True)
             run(tally, f"resizing {at}", options.autoticket, folder, plain, resizing, size, True)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 name = f"{signal.Signals(number).name} {at}"

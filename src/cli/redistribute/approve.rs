@@ -56,7 +56,7 @@ impl Pace {
 /// A command that is not issued, and why.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Left {
-    id: String,
+    pub(super) id: String,
     why: String,
 }
 
@@ -236,6 +236,7 @@ pub(super) fn without_a_screen(
     survey.aside = aside;
     let survey = &*survey;
     if survey.is_done() && args.again.is_empty() {
+        nothing_left(globals, survey)?;
         return super::listed::nothing(globals, survey);
     }
     if args.dry_run {
@@ -379,6 +380,16 @@ pub(super) fn serviced(
         show::tell(format_args!("autoticket: this servicing of {} is not remembered: {why}", survey.server));
     }
     Ok(())
+}
+
+/// The same where a look at all of it found nothing to do; a part, or a look without a state, is remembered by nobody.
+pub(super) fn nothing_left(globals: &Globals, survey: &Survey) -> Result<(), Failure> {
+    if survey.on.is_some() || !survey.is_whole() || !globals.state_folder().is_dir() {
+        return Ok(());
+    }
+    let journal = open_journal(globals)?;
+    serviced(globals, &journal, survey, &Summary::default())?;
+    Ok(journal.close()?)
 }
 
 /// The journal of the state. Where `--state` names an empty folder by hand, it is begun there.

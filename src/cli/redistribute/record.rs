@@ -9,9 +9,9 @@ use super::listed;
 use super::surveyed::{folder, journal as opened, rules};
 use super::wire::Caller;
 use crate::alert::name;
-use crate::redistribution::run_command::Stop;
+use crate::redistribution::run_command::{LOGS, Stop};
 use crate::service::redistributed;
-use crate::store::journal::{Chain, Confirmation, Journal, Person};
+use crate::store::journal::{Chain, Confirmation, Journal, JournalRow, Person};
 use crate::store::{Access, Error};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -80,7 +80,7 @@ pub(super) fn stop_on_signals(stop: &Arc<Stop>) -> Result<(), Failure> {
                 stop.kill();
             } else {
                 stop.finish();
-                show::tell("what runs is seen to its end, the rest stays approved; once more ends what runs");
+                show::tell("what runs is seen to its end, nothing else is started; once more ends what runs");
             }
         }
     });
@@ -140,6 +140,9 @@ pub(super) fn journal(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
             ]);
         }
         out.table(&table);
+        for row in &rows {
+            became(&mut out, &journal, row);
+        }
         for row in journal.unknown()? {
             out.line(format!("unknown: {}", listed::unknown(&row)));
         }
@@ -160,6 +163,19 @@ pub(super) fn journal(globals: &Globals, args: &Args) -> Result<Exit, Failure> {
         }
     }
     Ok(if sound { Exit::Done } else { Exit::Findings })
+}
+
+/// How an attempt ended, where its output is, and what was edited.
+fn became(out: &mut Out, journal: &Journal, row: &JournalRow) {
+    let name = format!("{} {}", row.key.get(..12).unwrap_or(&row.key), show::one(&row.id));
+    if let Some(end) = &row.end {
+        let log = journal.folder().join(LOGS).join(format!("{}.log", row.key));
+        let log = if log.is_file() { format!(", log {}", log.display()) } else { String::new() };
+        out.line(format!("{name}: {}", show::one(&format!("{}{log}", end.words()))));
+    }
+    for edit in &row.edits {
+        out.line(format!("{name}: edited: {}", show::one(edit)));
+    }
 }
 
 pub(super) fn sync(globals: &Globals, args: &SyncArgs) -> Result<Exit, Failure> {

@@ -6,22 +6,23 @@ use super::super::world::environment;
 use super::super::{Exit, Failure, Globals, show};
 use super::Args;
 use super::approve::{Done, Left, Pace, consented, issue_them, open_journal, said, serviced};
+use super::edited::{edit, edits};
 use super::surveyed::Survey;
-use crate::redistribution::issue::{Approved, LIST, Verdict};
+use crate::redistribution::issue::{Approved, End, Verdict};
 use crate::redistribution::model::Token;
-use crate::redistribution::plan::{Job, Rebuilt};
+use crate::redistribution::plan::Job;
 use crate::redistribution::run_command::Stop;
 use crate::service::redistribute::{Event, Progress};
 use crate::store::journal::JournalRow;
 use crate::tui::terminal::{Terminal, TerminalError};
 use crate::tui::{self, Ending, Message, Model, Running, State, Theme, UnknownCommand};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// Said once the terminal is given back while commands run.
-const ENDING: &str = "what runs is seen to its end, the rest stays approved; once more ends what runs";
+const ENDING: &str = "what runs is seen to its end, nothing else is started; once more ends what runs";
 /// How long the screen waits for a key before it looks for news.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<Exit, Failure> {
     let pace = Pace::of(args)?;
     let theme = theme();
-    let mut model = Model::new(survey.plan.clone(), survey.unknown.iter().map(unknown).collect(), theme);
+    let mut model = Model::new(survey.plan.clone(), earlier(&survey).map(unknown).collect(), theme);
     let mut terminal = Terminal::open(theme).map_err(|error| match error {
         TerminalError::None(_) => Failure::new(Exit::Usage, error),
         TerminalError::Io(_) => Failure::new(Exit::Io, error),
@@ -59,7 +60,7 @@ pub(super) fn approve(globals: &Globals, args: &Args, survey: Survey) -> Result<
                     )?;
                 }
                 Message::Reissue(command) => {
-                    let row = survey.unknown.iter().find(|row| row.hash == command.hash);
+                    let row = earlier(&survey).find(|row| row.hash == command.hash);
                     let found = survey.plan.jobs.iter().find_map(|job| {
                         let built = job.commands.iter().find(|built| built.hash == command.hash)?;
                         Some(Approved::of(job, built, Vec::new()))
@@ -123,9 +124,10 @@ fn open_commands(survey: &Survey, confirmed: &[String]) -> usize {
         0 => 1,
         _ => job.commands.iter().filter(|command| !confirmed.contains(&command.id)).count(),
     };
-    let earlier = survey.unknown.iter().filter(|row| {
-        let again = survey.plan.jobs.iter().flat_map(|job| &job.commands).find(|own| own.hash == row.hash);
-        again.is_none_or(|own| !confirmed.contains(&own.id))
+    // Those that the plan has as well are counted there.
+    let earlier = earlier(survey).filter(|row| {
+        let open = survey.open_jobs().flat_map(|job| &job.commands).find(|own| own.hash == row.hash);
+        open.is_none()
     });
     survey.open_jobs().map(of_job).sum::<usize>() + earlier.count()
 }
@@ -141,6 +143,13 @@ fn theme() -> Theme {
     }
 }
 
+/// Commands of earlier sessions without a result: first those that nobody knows the end of, then those that their
+/// manager has.
+fn earlier(survey: &Survey) -> impl Iterator<Item = &JournalRow> {
+    let known = |row: &&JournalRow| survey.unknown.iter().all(|other| other.key != row.key);
+    survey.unknown.iter().chain(survey.waiting.iter().filter(known))
+}
+
 fn unknown(row: &JournalRow) -> UnknownCommand {
     UnknownCommand {
         id: row.id.clone(),
@@ -150,6 +159,8 @@ fn unknown(row: &JournalRow) -> UnknownCommand {
         recipients: row.recipients.iter().map(|(name, _)| name.clone()).collect(),
         since: Some(row.at),
         operator: Some(row.who.clone()),
+        key: row.key.get(..12).unwrap_or(&row.key).to_owned(),
+        end: row.end.as_ref().map(End::words),
     }
 }
 
@@ -160,60 +171,9 @@ fn approved(survey: &Survey, model: &Model, commands: &[tui::Approved]) -> Vec<A
         .filter_map(|command| {
             let (job, original) = survey.job_of(&command.id)?;
             let shown = model.command(&command.id).filter(|shown| shown.hash == command.hash)?;
-            let masked = |tokens: &[Token]| crate::redistribution::shell::shown(tokens);
-            let is_edited = shown.hash != original.hash;
-            let edit = is_edited.then(|| format!("`{}` → `{}`", masked(&original.argv), masked(&shown.argv)));
-            Some(Approved::of(job, shown, edit.into_iter().collect()))
+            Some(Approved::of(job, shown, edits(&original.argv, &shown.argv)))
         })
         .collect()
-}
-
-/// The command with another vector, its hash made anew. Whom it reaches cannot be edited: that is what was looked up,
-/// claimed and confirmed.
-fn edit(survey: &Survey, model: &Model, id: &str, argv: &[String]) -> Result<Rebuilt, String> {
-    if let Some(far) = &survey.on {
-        return Err(format!(
-            "commands of a plan made on {} are edited there: redistribute in a terminal of it",
-            far.name()
-        ));
-    }
-    let shown = model.command(id).ok_or("there is no such command")?;
-    let (job, _) = survey.job_of(id).ok_or("there is no such command")?;
-    if argv.first().is_none_or(|program| program.trim().is_empty()) {
-        return Err("the first element is the program: it cannot be empty".to_owned());
-    }
-    if let Some(at) = argv.iter().position(|text| text.contains('\0')) {
-        return Err(format!("element {} holds a NUL byte, which no argument can", at + 1));
-    }
-    let known: Vec<&String> = job.recipients.all.iter().chain(&shown.recipients).collect();
-    let names = |text: &str| text.contains('[') || known.iter().any(|name| text.contains(name.as_str()));
-    let before = shown.argv.iter().map(|token| token.text.as_str()).filter(|text| names(text));
-    let after = argv.iter().map(String::as_str).filter(|text| names(text));
-    if !before.eq(after) {
-        return Err(
-            "elements that name recipients stay as they are: approve or reject the command".to_owned()
-        );
-    }
-    let mut built = Rebuilt { argv: Vec::with_capacity(argv.len()), ..shown.clone() };
-    for (at, text) in argv.iter().enumerate() {
-        let known = shown.argv.iter().find(|token| token.text == *text).cloned();
-        // What stands where a secret stood is one.
-        let secret = shown.argv.get(at).is_some_and(|token| token.secret);
-        built.argv.push(known.unwrap_or_else(|| Token { text: text.clone(), place: None, secret }));
-    }
-    if let Some(list) = &mut built.list_file {
-        let named: Vec<usize> = (0..argv.len()).filter(|at| argv[*at].ends_with(LIST)).collect();
-        match named[..] {
-            [at] if at > 0 => list.token = at,
-            _ => {
-                return Err(format!(
-                    "{LIST} stands for the new distribution list: exactly one element ends in it"
-                ));
-            }
-        }
-    }
-    built.hash = survey.hash(&built);
-    Ok(built)
 }
 
 /// From the thread that issues.
@@ -249,7 +209,9 @@ fn issue(
     if may.is_empty() {
         // Whole, however long: a refusal says what to do.
         let next = refused.iter().map(Left::words).collect();
-        model.ended(Ending { next, ..Ending::default() });
+        let open = model.open();
+        open_again(model, refused.iter().map(|left| &left.id));
+        model.ended(Ending { next, open, ..Ending::default() });
         return Ok(None);
     }
     let names: HashMap<String, Vec<String>> = may
@@ -258,7 +220,7 @@ fn issue(
             (command.id.clone(), command.recipients.iter().map(|(name, _)| name.clone()).collect())
         })
         .collect();
-    let (mut ended, mut result) = (None, None);
+    let (mut ended, mut result): (_, Option<Box<Result<Done, Failure>>>) = (None, None);
     std::thread::scope(|scope| {
         let (stop_inside, may) = (Arc::clone(&stop), &may);
         scope.spawn(move || {
@@ -278,7 +240,8 @@ fn issue(
             });
             let _ = to.send(News::Done(Box::new(done)));
         });
-        let mut shown = Shown::new(names, survey.aside.len());
+        let reached = may.iter().map(|command| command.recipients.len()).collect();
+        let mut shown = Shown::new(names, reached, survey.aside.len());
         while result.is_none() {
             if ended.is_some() {
                 // Nobody watches: wait for the end, which also comes where the thread is gone.
@@ -319,8 +282,10 @@ fn issue(
             refused.append(&mut done.refused);
         }
         let mut ending = shown.ending(&refused.iter().map(|left| left.words()).collect::<Vec<_>>());
-        ending.open =
-            survey.open_jobs().flat_map(|job| &job.commands).count().saturating_sub(shown.progress.total);
+        ending.open = model.open();
+        let summary = result.as_deref().and_then(|done| done.as_ref().ok()).map(|done| &done.summary);
+        let not_run = summary.into_iter().flat_map(|of| of.refused.iter().map(|(id, _)| id).chain(&of.left));
+        open_again(model, not_run.chain(refused.iter().map(|left| &left.id)));
         model.ended(ending);
     });
     let Done { summary, notes, .. } = match result {
@@ -338,10 +303,19 @@ fn issue(
     Ok(ended)
 }
 
+/// Nothing ran of these: they can be approved again in this session.
+fn open_again<'i>(model: &mut Model, ids: impl Iterator<Item = &'i String>) {
+    ids.for_each(|id| {
+        model.set_state(id, State::Open);
+    });
+}
+
 /// How the issue goes, as the screen shows it.
 struct Shown {
     progress: tui::Progress,
     names: HashMap<String, Vec<String>>,
+    /// Recipients of each command that no wave has reached yet, in their order.
+    to_come: VecDeque<usize>,
     begun: Instant,
     starts: HashMap<String, Instant>,
     confirmed: usize,
@@ -353,12 +327,13 @@ struct Shown {
 
 impl Shown {
     #[expect(clippy::disallowed_methods, reason = "the screen shows how long it takes")]
-    fn new(names: HashMap<String, Vec<String>>, aside: usize) -> Self {
+    fn new(names: HashMap<String, Vec<String>>, to_come: VecDeque<usize>, aside: usize) -> Self {
         let progress = tui::Progress { total: names.len(), aside, ..tui::Progress::default() };
         let begun = Instant::now();
         Self {
             progress,
             names,
+            to_come,
             begun,
             starts: HashMap::new(),
             confirmed: 0,
@@ -395,7 +370,8 @@ impl Shown {
         let count = |names: &HashMap<String, Vec<String>>, id: &str| names.get(id).map_or(0, Vec::len);
         match event {
             Event::Wave { number, of, commands } => {
-                self.progress.wave = Some(tui::Wave { number, of, recipients: commands });
+                let recipients = self.to_come.drain(..commands.min(self.to_come.len())).sum();
+                self.progress.wave = Some(tui::Wave { number, of, recipients });
             }
             Event::Started { id, .. } => {
                 self.starts.insert(id.clone(), Instant::now());
@@ -457,6 +433,30 @@ impl Shown {
             open: 0,
             elapsed: self.progress.elapsed,
             next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wave_is_counted_in_recipients() {
+        let names = HashMap::from([("J1.1".to_owned(), vec!["a".into(), "b".into()])]);
+        let mut shown = Shown::new(names, VecDeque::from([2, 5, 1]), 0);
+        let plan = crate::redistribution::plan::Plan {
+            schema: crate::redistribution::plan::SCHEMA,
+            server: String::new(),
+            since: None,
+            until: None,
+            jobs: Vec::new(),
+            notes: Vec::new(),
+        };
+        let mut model = Model::new(plan, Vec::new(), Theme { colour: false, unicode: false });
+        for (number, commands, recipients) in [(1, 1, 2), (2, 2, 6)] {
+            shown.event(Event::Wave { number, of: 2, commands }, &mut model);
+            assert_eq!(shown.progress.wave.map(|wave| wave.recipients), Some(recipients));
         }
     }
 }

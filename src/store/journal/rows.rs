@@ -277,17 +277,18 @@ impl Journal {
         rows.into_iter().map(|(name, word, key)| Ok((name, (parsed(&word)?, key)))).collect()
     }
 
-    /// When a server was last serviced.
+    /// When a server was last serviced, with its domain or without.
     ///
     /// # Errors
     /// Of the database.
     pub fn last_servicing(&self, server: &str) -> Result<Option<Timestamp>, Error> {
-        let at: Option<i64> = self
+        let rows: Vec<(String, i64)> = self
             .connection
-            .query_row("SELECT at FROM servicing WHERE server=?1", [normal(server)], |r| r.get(0))
-            .optional()
+            .prepare_cached("SELECT server,at FROM servicing")
+            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect())
             .doing("read the last servicing")?;
-        Ok(at.map(time))
+        let own = rows.into_iter().filter(|(name, _)| host(name) == host(server));
+        Ok(own.map(|(_, at)| at).max().map(time))
     }
 
     /// Remembers which service center failed distributions of a server came from, so that confirmations go to it and to
@@ -296,12 +297,15 @@ impl Journal {
     /// # Errors
     /// Of the database.
     pub fn keep_center(&self, server: &str, center: &str) -> Result<(), Error> {
-        let path = self.folder().join(CENTERS);
-        let mut centers = self.centers()?;
-        if centers.insert(host(server), center.to_owned()).as_deref() == Some(center) {
+        if self.center(server)?.as_deref() == Some(center) {
             return Ok(());
         }
-        spool::write_durably(&path, json(&centers).as_bytes(), 0o600)
+        // Under the lock: another operator may be keeping that of another server.
+        self.at_once(|_| {
+            let mut centers = self.centers()?;
+            centers.insert(host(server), center.to_owned());
+            spool::write_durably(&self.folder().join(CENTERS), json(&centers).as_bytes(), 0o600)
+        })
     }
 
     fn centers(&self) -> Result<BTreeMap<String, String>, Error> {

@@ -294,3 +294,37 @@ fn a_later_version_is_left_alone_and_illegal_steps_change_nothing() {
     drop(journal);
     assert!(matches!(Journal::open(folder.path(), at(0)), Err(Error::Newer { .. })));
 }
+
+#[test]
+fn two_operators_lose_no_service_center() {
+    let folder = folder();
+    open(&folder).close().expect("closed");
+    std::thread::scope(|scope| {
+        for who in ["a", "b", "c", "d"] {
+            let folder = &folder;
+            scope.spawn(move || {
+                let journal = open(folder);
+                for n in 0..8 {
+                    journal.keep_center(&format!("{who}{n}"), "dm@center").expect("kept");
+                }
+            });
+        }
+    });
+    let journal = open(&folder);
+    let kept = |server: &str| journal.center(server).expect("read").is_some();
+    for who in ["a", "b", "c", "d"] {
+        assert!((0..8).all(|n| kept(&format!("{who}{n}"))), "one of {who} is lost");
+    }
+}
+
+#[test]
+fn a_server_is_serviced_under_every_spelling() {
+    let folder = folder();
+    let journal = open(&folder);
+    journal.keep_servicing("is38.acme.com", at(7), &person("ada"), at(8)).expect("kept");
+    journal.keep_servicing("IS38", at(5), &person("ada"), at(9)).expect("kept");
+    for name in ["is38", "is38.acme.com", "Is38.Acme.com"] {
+        assert_eq!(journal.last_servicing(name).expect("read"), Some(at(7)), "{name}");
+    }
+    assert_eq!(journal.last_servicing("is39").expect("read"), None);
+}

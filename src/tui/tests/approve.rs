@@ -253,6 +253,63 @@ fn commands_of_earlier_sessions_come_first_and_are_reissued_by_name_only() {
 }
 
 #[test]
+fn what_its_manager_has_is_shown_first_and_reissued_by_name_only() {
+    let commands = [fixture::unknown(), vec![fixture::waiting()]].concat();
+    let mut model = Model::new(fixture::plan(), commands, FULL);
+    keys(&mut model, "j");
+    let drawn = screen(&mut model, 200, 60);
+    for said in [
+        "2 commands were issued in an earlier session, and what became of it is not known",
+        "> J7.1 waiting   3 recipients on is38, since",
+        "exit status 3: the manager has it, or its end is not known; the log does not say yet",
+    ] {
+        assert!(drawn.contains(said), "{said}: {drawn}");
+    }
+    assert_eq!(keys(&mut model, "ry\n"), []);
+    let box_ = screen(&mut model, 200, 60);
+    assert!(box_.contains("It was issued at 2026-03-02") && box_.contains("exit status 3"), "{box_}");
+    let Some(Message::Reissue(approved)) = keys(&mut model, "J7.1\n").pop() else { panic!("not reissued") };
+    assert_eq!(approved.hash, fixture::waiting().hash);
+}
+
+#[test]
+fn the_consent_says_that_a_command_was_issued_before_and_when_and_how_it_is_issued_again() {
+    let mut model = Model::new(fixture::plan(), vec![fixture::waiting()], FULL);
+    keys(&mut model, "\n");
+    go(&mut model, "J1.1");
+    keys(&mut model, "y");
+    let drawn = screen(&mut model, 200, 60);
+    for said in ["was issued before by anna at 2026-03-02", "exit status 3", "--again 0c1d2e3f4a5b"] {
+        assert!(drawn.contains(said), "{said}: {drawn}");
+    }
+}
+
+#[test]
+fn the_consent_says_that_a_command_is_edited() {
+    let mut model = model();
+    let mut built = model.command("J1.1").expect("it is shown").clone();
+    built.hash = "e".repeat(64);
+    assert!(model.rebuilt(built));
+    go(&mut model, "J1.1");
+    keys(&mut model, "y");
+    assert!(screen(&mut model, 80, 24).contains("edited: this is not the original command"));
+}
+
+#[test]
+fn what_is_neither_approved_nor_rejected_is_counted_as_it_stands() {
+    let mut model = model();
+    assert_eq!(model.open(), 6, "J6 has no command, J4.1 is folded");
+    go(&mut model, "J1.1");
+    keys(&mut model, "x");
+    assert_eq!(model.open(), 5);
+    model.set_state("J3.1", State::Confirmed);
+    assert_eq!(model.open(), 4);
+    model.set_state("J3.1", State::Open);
+    go(&mut model, "J3.1");
+    assert_eq!(ids(&keys(&mut model, "yy")), ["J3.1"], "what did not run is approved again");
+}
+
+#[test]
 fn stopping_an_issue_asks_how() {
     let mut model = model();
     model.progress(Progress { total: 3, ..Progress::default() });

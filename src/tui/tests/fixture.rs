@@ -148,5 +148,21 @@ pub fn unknown() -> Vec<UnknownCommand> {
         recipients: job.commands[0].recipients.clone(),
         since: at("2026-03-02T05:00:00Z"),
         operator: Some("anna".into()),
+        key: "9e795b21053e".into(),
+        end: None,
     }]
+}
+
+/// One that its manager has: the command of J1.1.
+pub fn waiting() -> UnknownCommand {
+    let command = plan().jobs[0].commands[0].clone();
+    UnknownCommand {
+        id: "J7.1".into(),
+        hash: command.hash,
+        argv: command.argv,
+        recipients: command.recipients,
+        key: "0c1d2e3f4a5b".into(),
+        end: Some("exit status 3".into()),
+        ..unknown().remove(0)
+    }
 }

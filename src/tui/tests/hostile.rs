@@ -161,6 +161,8 @@ impl Dice {
             recipients: d.many(4, Self::text),
             since: None,
             operator: d.some(Self::text),
+            key: d.text(),
+            end: d.some(Self::text),
         });
         let unknown = if self.roll(4) == 0 { unknown } else { Vec::new() };
         let mut model = Model::new(plan, unknown, theme).limit(self.roll(30));
