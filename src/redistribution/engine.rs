@@ -281,7 +281,9 @@ impl Engine {
         for hit in &scanned.hits {
             let line = &block[hit.start as usize..hit.end as usize];
             if usize::from(hit.event) == NOTHING {
+                self.understood = false;
                 self.example(line, first_line + hit.line);
+                self.understood = true;
                 continue;
             }
             let mut found = Found {
