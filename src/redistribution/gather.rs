@@ -562,7 +562,6 @@ impl Packed {
         }
         self.scanned.not_understood += found.not_understood;
         self.scanned.lines += found.lines;
-        let before = self.scanned.others.len() as u32;
         self.scanned.others.extend_from_slice(&found.others);
         for mut hit in found.hits.drain(..) {
             let start = self.bytes.len();
@@ -571,7 +570,6 @@ impl Packed {
             hit.start = start as u32;
             hit.end = self.bytes.len() as u32;
             hit.line += lines_before;
-            hit.others += before;
             self.scanned.hits.push(hit);
         }
     }

@@ -98,8 +98,6 @@ pub(super) struct Hit {
     /// From 0 in its block, or piece.
     pub(super) line: u64,
     pub(super) event: u16,
-    /// How many of the others stand before it.
-    pub(super) others: u32,
     /// Of its server, where that is part of what tells runs apart.
     pub(super) server: Mark,
     /// Where its key stands in the line.
@@ -251,9 +249,7 @@ impl Scan {
                 }
                 Quick::Open => self.hit(line, start, line_number, scanned),
             };
-            // They fit: a block is bounded far below.
-            let others = scanned.others.len() as u32;
-            scanned.hits.extend(hit.map(|hit| Hit { others, ..hit }));
+            scanned.hits.extend(hit);
         }
         let rest = &block[counted..];
         let torn = u64::from(!rest.is_empty() && rest.last() != Some(&b'\n'));
@@ -335,7 +331,7 @@ impl Scan {
 }
 
 /// Half a mark.
-pub(super) fn half(mark: Mark) -> u32 {
+fn half(mark: Mark) -> u32 {
     (mark >> 32) as u32
 }
 
@@ -372,7 +368,6 @@ impl Hit {
             end: narrow(start + line.len())?,
             line: number,
             event: u16::try_from(event).ok()?,
-            others: 0,
             server,
             key: within(line, key).unwrap_or_default(),
             unescaped: within(line, key).is_none().then(|| key.into()),
