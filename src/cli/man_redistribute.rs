@@ -195,7 +195,9 @@ pub(super) fn page() -> String {
     }
     raw(
         &mut page,
-        ".PP\n\\fB--list\\fR ends with 1 where something is left to do, or something could not be read.\n",
+        ".PP\n\\fB--list\\fR ends with 1 where something is left to do, something could not be read, or the logs speak of \
+         other servers alone; \\fB--dry-run\\fR where a command would not be issued; 69 where no logfile is configured for \
+         the server and no failed distribution of it is known.\n",
     );
     tagged(&mut page, "FILES", FILES);
     examples(&mut page, EXAMPLES);

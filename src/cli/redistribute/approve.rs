@@ -139,7 +139,7 @@ fn named_again<'s>(
                     Exit::Data,
                     format!("the logs of this period no longer show the command of {id}"),
                 )
-                .hint("widen the period: --since"),
+                .hint("widen the period: --since; one that was edited is issued by hand, or anew once the log says how it ended"),
                 _ => Failure::say(
                     Exit::Data,
                     format!("what is left of {id} is another command than was issued"),
