@@ -7,10 +7,10 @@
     reason = "a benchmark reads the clock and prints"
 )]
 
+use autoticket::redistribution::list::ListText;
 use autoticket::redistribution::model::{Command, Narrowing, Outcome, Place, Recipient, Run, Token, Writing};
 use autoticket::redistribution::plan::Plan;
 use autoticket::redistribution::planning::{Selection, World, plan};
-use autoticket::redistribution::rebuild::ListText;
 use autoticket::tui::{Model, Theme, draw, update};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::backend::TestBackend;
@@ -28,7 +28,7 @@ fn run(job: u64, file: &Arc<str>, began: Timestamp) -> Run {
         tool: "swdist".to_owned(),
         server: None,
         job: Some(format!("J{job}")),
-        packages: vec![format!("pkg{}-1.0", job % 5000)],
+        packages: vec![format!("pkg{job}-1.0")],
         list: Some("/var/dist/lists/J.lst".to_owned()),
         command: Some(Command {
             text: argv.join(" "),
@@ -63,7 +63,7 @@ fn planned(jobs: u64) -> Plan {
     let file: Arc<str> = Arc::from("dist.log");
     let began: Timestamp = "2026-03-01T00:00:00Z".parse().expect("a time");
     let list: String = (0..2000).map(|n| format!("cl{n:05} prio=3\n")).collect();
-    let text = ListText { text: Some(list), changed: None };
+    let text = ListText::of(list);
     let world = World {
         narrowing: &|_| Some(Narrowing::Listfile { options: vec!["-l".to_owned()], field: 1 }),
         list: &|_| Some(text.clone()),

@@ -2,13 +2,14 @@
 //! commands of the plan reach nobody who did not fail. The fuzz target `logs` and the replay of its seeds ask it.
 
 use autoticket::redistribution::engine::{Engine, Keep, Wanted, is_undelivered};
+use autoticket::redistribution::list::ListText;
 use autoticket::redistribution::model::{Narrowing, Run};
 use autoticket::redistribution::moment::Around;
 use autoticket::redistribution::nodeset;
 use autoticket::redistribution::plan::{Job, Plan};
 use autoticket::redistribution::planning::{Selection, World, plan};
 use autoticket::redistribution::reader::Reader;
-use autoticket::redistribution::rebuild::{LIST, ListText};
+use autoticket::redistribution::rebuild::LIST;
 use autoticket::redistribution::recognise::recognise;
 use autoticket::redistribution::runner::{self, Artifact, Hosts, Text};
 use autoticket::rules::logs::{LogRules, compile, embedded};
@@ -93,7 +94,7 @@ fn planned(narrowing: Option<&Narrowing>, runs: &[Run], _recognised: bool) {
     // The distribution list as it was: a line for each recipient, with a parameter of its own.
     let list = |run: &Run| {
         let lines = run.recipients.iter().map(|recipient| format!("{} own=1\n", recipient.name));
-        Some(ListText { text: Some(lines.collect()), changed: None })
+        Some(ListText::of(lines.collect::<String>()))
     };
     let world = World {
         narrowing: &|_| narrowing.cloned(),

@@ -3,11 +3,11 @@
 
 use autoticket::redistribution::claims;
 use autoticket::redistribution::comparison::compare;
+use autoticket::redistribution::list::ListText;
 use autoticket::redistribution::model::Run;
 use autoticket::redistribution::plan::Plan;
 use autoticket::redistribution::planning::{Selection, World, plan};
 use autoticket::redistribution::reader::Reader;
-use autoticket::redistribution::rebuild::ListText;
 use autoticket::rules::logs::{compile, embedded};
 use serde_json::Value;
 use std::sync::{Arc, LazyLock};
@@ -20,7 +20,7 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let rule = rules.named("native").expect("shipped");
     let reader = Arc::new(Reader::new(rule));
     let runs: Vec<Run> = claims::read(&reader, LOG.as_bytes()).iter().collect();
-    let list = ListText { text: Some("node1 a=1\nnode2 a=2\nnode3 a=3\n".to_owned()), changed: None };
+    let list = ListText::of("node1 a=1\nnode2 a=2\nnode3 a=3\n");
     let world = World {
         narrowing: &|_| rule.narrowing.clone(),
         list: &|_| Some(list.clone()),

@@ -11,6 +11,7 @@ mod evidence;
 mod far;
 mod found;
 mod listed;
+mod machine;
 mod planned;
 mod record;
 mod screen;

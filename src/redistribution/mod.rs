@@ -18,6 +18,7 @@ pub mod gather;
 pub mod issue;
 pub mod join;
 mod lacking;
+pub mod list;
 pub mod model;
 pub mod moment;
 pub mod names;

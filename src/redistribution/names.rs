@@ -6,18 +6,23 @@
 
 use crate::alert::name::{host, is_address, normal, same};
 use crate::shown::is_hidden;
+use std::borrow::Borrow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 
 /// Names to be found: as written, else in their normal form, else short for FQDN and the other way round where that
 /// names one only.
-pub struct Names<'a> {
-    all: Vec<&'a str>,
-    exact: HashMap<&'a str, usize>,
+#[derive(Debug)]
+pub struct Names<N> {
+    all: Vec<N>,
+    exact: HashMap<N, usize>,
     normal: OnceCell<Normal>,
 }
 
 /// Built only where a name is not found as it is written.
+#[derive(Debug)]
 struct Normal {
     forms: Vec<String>,
     whole: HashMap<String, usize>,
@@ -34,14 +39,32 @@ pub enum Found {
     Several,
 }
 
-impl<'a> Names<'a> {
-    pub fn new(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let all: Vec<&str> = names.into_iter().collect();
+impl<N: Borrow<str> + Clone + Eq + Hash> Names<N> {
+    /// All of these, with the indices that they have here.
+    pub fn new(names: impl IntoIterator<Item = N>) -> Self {
+        let all: Vec<N> = names.into_iter().collect();
         let mut exact = HashMap::with_capacity(all.len());
         for (at, name) in all.iter().enumerate() {
-            exact.entry(*name).or_insert(at);
+            exact.entry(name.clone()).or_insert(at);
         }
         Self { all, exact, normal: OnceCell::new() }
+    }
+
+    /// Each of these once, in the order of its first.
+    pub fn distinct(names: impl IntoIterator<Item = N>) -> Self {
+        let (mut all, mut exact) = (Vec::new(), HashMap::new());
+        for name in names {
+            if let Entry::Vacant(place) = exact.entry(name) {
+                all.push(place.key().clone());
+                place.insert(all.len() - 1);
+            }
+        }
+        Self { all, exact, normal: OnceCell::new() }
+    }
+
+    /// The names, by their indices.
+    pub fn all(&self) -> &[N] {
+        &self.all
     }
 
     pub fn find(&self, text: &str) -> Found {
@@ -64,8 +87,8 @@ impl<'a> Names<'a> {
 }
 
 impl Normal {
-    fn of(all: &[&str]) -> Self {
-        let forms: Vec<String> = all.iter().map(|name| normal(name)).collect();
+    fn of<N: Borrow<str>>(all: &[N]) -> Self {
+        let forms: Vec<String> = all.iter().map(|name| normal(name.borrow())).collect();
         let (mut whole, mut hosts) = (HashMap::new(), HashMap::<String, Vec<usize>>::new());
         for (at, form) in forms.iter().enumerate() {
             // A name written in two ways is one name.

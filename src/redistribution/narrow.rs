@@ -177,7 +177,7 @@ impl<'a> Replace<'a> {
         argv: &'a [Token],
         options: &[String],
         separator: &'a str,
-        names: &Names,
+        names: &Names<&str>,
         all: &[&str],
         lossy: bool,
     ) -> Result<Self, String> {
@@ -196,7 +196,7 @@ impl<'a> Replace<'a> {
         Ok(found)
     }
 
-    fn in_options(&mut self, options: &[&str], names: &Names) -> Result<(), String> {
+    fn in_options(&mut self, options: &[&str], names: &Names<&str>) -> Result<(), String> {
         let (argv, end) = (self.argv, terminator(self.argv));
         let mut at = 1;
         while at < end {
@@ -226,7 +226,7 @@ impl<'a> Replace<'a> {
     }
 
     /// Without declared options: every element that names a recipient.
-    fn anywhere(&mut self, names: &Names) -> Result<(), String> {
+    fn anywhere(&mut self, names: &Names<&str>) -> Result<(), String> {
         let (argv, end) = (self.argv, terminator(self.argv));
         for (at, token) in argv.iter().enumerate().skip(1) {
             let option = at < end && token.text.starts_with('-');
@@ -257,7 +257,7 @@ impl<'a> Replace<'a> {
         pieces.into_iter().filter(|piece| !piece.is_empty()).collect()
     }
 
-    fn pieces(&self, value: &str, names: &Names) -> Result<Vec<Piece>, String> {
+    fn pieces(&self, value: &str, names: &Names<&str>) -> Result<Vec<Piece>, String> {
         let mut pieces = Vec::new();
         for text in self.cut(value) {
             let plain = names.find(text) != Found::Nothing || !text.contains('[');
@@ -315,7 +315,7 @@ impl<'a> Replace<'a> {
     }
 
     /// A vector cut at blanks may have lost the rest of a list.
-    fn strays(&self, names: &Names) -> Result<(), String> {
+    fn strays(&self, names: &Names<&str>) -> Result<(), String> {
         let spots: HashSet<usize> = self.spots.iter().map(|spot| spot.token).collect();
         for (at, token) in self.argv.iter().enumerate().skip(1) {
             if !spots.contains(&at) && names.find(&token.text) != Found::Nothing {
@@ -327,7 +327,7 @@ impl<'a> Replace<'a> {
     }
 
     /// Every recipient is named, and none of them in two ways.
-    fn account(&self, names: &Names, all: &[&str], anywhere: bool) -> Result<(), String> {
+    fn account(&self, names: &Names<&str>, all: &[&str], anywhere: bool) -> Result<(), String> {
         let mut named: HashMap<usize, (&str, usize)> = HashMap::new();
         for (index, spot) in self.spots.iter().enumerate() {
             for (text, who) in spot.pieces.iter().flat_map(|piece| &piece.members) {

@@ -6,9 +6,10 @@
 
 use super::elsewhere::join;
 use super::engine::{Keep, Runs};
+use super::list::ListText;
 use super::model::{Narrowing, Recipient, Run};
 use super::plan::{Grade, Rebuilt};
-use super::rebuild::{LIST, ListText, rebuild};
+use super::rebuild::{LIST, rebuild};
 use super::runner::{self, Artifact, Hosts, Text};
 use super::samples::{read, reader};
 use std::fmt::Write as _;
@@ -227,7 +228,7 @@ fn native(seed: u64) {
     }
     log += "2026-03-01T00:00:09Z is1 dm[7]: END job=J1 rc=1\n";
     let run = only(&read(&reader("native"), log.as_bytes(), Keep::All, false), &log);
-    let text = ListText { text: Some(list), changed: None };
+    let text = ListText::of(list);
     let built = rebuilt(&run, "native", Some(&text), &log);
     let end = argv.len() - 1;
     assert_eq!(texts(&built)[..end], argv[..end], "{log}");

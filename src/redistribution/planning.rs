@@ -6,9 +6,10 @@
 use super::approval::{self, Bound};
 use super::attempts::{Attempts, Since, has_effect};
 use super::join::{Computers, Record, Runs, Success};
+use super::list::ListText;
 use super::model::{Narrowing, Outcome, Place, Recipient, Run};
 use super::plan::{FailedRecipient, FoundIn, Job, Plan, Rebuilt, Recipients, RunPlace, SCHEMA};
-use super::rebuild::{ListText, rebuild, scrubbed, secrets};
+use super::rebuild::{rebuild, scrubbed, secrets};
 use super::shell;
 use crate::alert::name::{normal, same};
 use crate::rules::glob;
@@ -377,7 +378,7 @@ impl<'a> Planning<'a> {
             number(&mut commands, &[]);
         }
         if let Some(list) = &list {
-            let gone = list.text.is_none().then(|| "it is gone".to_owned());
+            let gone = list.list.is_none().then(|| "it is gone".to_owned());
             let changed = gone.or_else(|| list.changed.clone());
             let written = commands.iter().find_map(|command| command.list_file.as_ref());
             let path = run.list.as_deref().or(written.map(|list| list.original.as_str()));

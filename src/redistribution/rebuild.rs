@@ -4,6 +4,7 @@
 //! recipients together are those that failed, each with its grade; or why that cannot be proven. It does not know how
 //! a log is read, who approves, or what approval binds: ids and hashes are filled in by `planning`.
 
+use super::list::{Lines, ListText};
 use super::model::{Command, Narrowing, Recipient, Run, Token, Writing};
 use super::names::{Found, Names, more_than_a_name, unfit};
 use super::narrow::{Insert, Replace, harmless, terminator};
@@ -17,15 +18,6 @@ pub const LIST: &str = "{list}";
 
 /// Recipients named in one message, at most.
 const NAMED: usize = 5;
-
-/// The distribution list a run recorded, as it is now: read by the caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListText {
-    /// None: it cannot be read any more.
-    pub text: Option<String>,
-    /// How it differs from the one the run used, in words: `changed on 2026-03-15, after the run`.
-    pub changed: Option<String>,
-}
 
 /// Why no command was rebuilt. Secrets are masked in it, and foreign text is visible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,14 +37,6 @@ pub enum Refusal {
 
 fn unproven(why: impl Into<String>) -> Refusal {
     Refusal::Unproven(why.into())
-}
-
-/// Whom a distribution list names, in its order: the field of each line that is neither blank nor a remark.
-pub(super) fn names_in(text: &str, field: usize) -> Vec<String> {
-    let lines =
-        text.lines().filter(|line| !line.trim_start().is_empty() && !line.trim_start().starts_with('#'));
-    let name = |line: &str| line.split_ascii_whitespace().nth(field.max(1) - 1).map(str::to_owned);
-    lines.filter_map(name).collect()
 }
 
 /// The commands that reach exactly `failed`, in as many as there are groups of equal parameters.
@@ -308,8 +292,8 @@ impl Rebuilding<'_> {
             doubts.push(format!("the log names the list `{recorded}`, the command `{original}`"));
         }
         let path = Shown::new(&original).to_string();
-        let content = match list.and_then(|list| list.text.as_deref()) {
-            Some(text) => self.lines_of(text, field, failed, &path, &mut doubts)?,
+        let content = match list.and_then(|list| list.list.as_deref()) {
+            Some(list) => list.with(field, |lines| self.lines_of(lines, failed, &path, &mut doubts))?,
             None => lines_from_log(field, failed, &path, &mut doubts)?,
         };
         if let Some(changed) = list.and_then(|list| list.changed.as_deref()) {
@@ -367,33 +351,21 @@ impl Rebuilding<'_> {
     /// The failed recipients' own lines of a list, as they stand there.
     fn lines_of(
         &self,
-        text: &str,
-        field: usize,
+        list: &Lines,
         failed: &[&Recipient],
         path: &str,
         doubts: &mut Vec<String>,
     ) -> Result<String, Refusal> {
-        let words = |line: &'_ str| -> Option<String> {
-            line.split_ascii_whitespace().nth(field.max(1) - 1).map(str::to_owned)
-        };
-        let lines =
-            text.lines().filter(|line| !line.trim_start().is_empty() && !line.trim_start().starts_with('#'));
-        let lines: Vec<(&str, String)> = lines.filter_map(|line| Some((line, words(line)?))).collect();
-        // A name is looked for among those of the list, so that a short one that means several lines is seen.
-        let names: Vec<&str> = {
-            let mut seen = HashSet::new();
-            lines.iter().map(|(_, name)| name.as_str()).filter(|name| seen.insert(*name)).collect()
-        };
         let others: HashSet<&str> =
             self.run.recipients.iter().map(|recipient| recipient.name.as_str()).collect();
-        let index = Names::new(names.iter().copied());
-        let mut wanted: HashMap<&str, &Recipient> = HashMap::with_capacity(failed.len());
+        let mut wanted: HashMap<usize, &Recipient> = HashMap::with_capacity(failed.len());
         let mut missing = Vec::new();
         for recipient in failed {
-            let name = match index.find(&recipient.name) {
-                Found::One(at) if names[at] == recipient.name || !others.contains(names[at]) => names[at],
+            // A name is looked for among those of the list, so that a short one that means several lines is seen.
+            let at = match list.find(&recipient.name) {
+                Found::One(at) if list.name(at) == recipient.name || !others.contains(list.name(at)) => at,
                 Found::One(at) => {
-                    let (name, other) = (Shown::new(&recipient.name), Shown::new(names[at]));
+                    let (name, other) = (Shown::new(&recipient.name), Shown::new(list.name(at)));
                     return Err(unproven(format!(
                         "the list `{path}` writes `{name}` as `{other}`, which is another recipient"
                     )));
@@ -410,7 +382,7 @@ impl Rebuilding<'_> {
                     });
                 }
             };
-            if let Some(other) = wanted.insert(name, recipient) {
+            if let Some(other) = wanted.insert(at, recipient) {
                 let (a, b) = (Shown::new(&other.name), Shown::new(&recipient.name));
                 return Err(unproven(format!("`{a}` and `{b}` are one line of the list `{path}`")));
             }
@@ -419,9 +391,14 @@ impl Rebuilding<'_> {
             let missing = list_names(missing.into_iter());
             return Err(unproven(format!("the list `{path}` holds no line of {missing} any more")));
         }
+        let lines = wanted
+            .iter()
+            .flat_map(|(at, recipient)| list.numbers(*at).iter().map(move |n| (*n, *at, *recipient)));
+        let mut lines: Vec<(usize, usize, &Recipient)> = lines.collect();
+        lines.sort_unstable_by_key(|(number, ..)| *number);
         let mut content = String::new();
-        for (line, name) in &lines {
-            let Some(recipient) = wanted.get(name.as_str()) else { continue };
+        for (number, at, recipient) in lines {
+            let (line, name) = (list.line(number), list.name(at));
             if line.trim_end_matches('\r').contains(|c: char| c.is_control() && c != '\t') {
                 let name = Shown::new(name);
                 return Err(unproven(format!(

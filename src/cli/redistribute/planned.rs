@@ -4,7 +4,8 @@
 
 use super::super::Failure;
 use super::aside::Aside;
-use super::surveyed::{delivered, issued_environment, recorded_name, with_world};
+use super::machine::{issued_environment, with_world};
+use super::surveyed::{delivered, recorded_name};
 use crate::alert::name;
 use crate::redistribution::gather::Gathered;
 use crate::redistribution::join::{Record, Success};

@@ -8,22 +8,22 @@ use super::Ask;
 use super::aside::Aside;
 use super::far::{Far, absolute};
 pub(super) use super::found::{Read, Survey, is_open};
+use super::machine::Lists;
 use super::planned::{Sources, is_own, planned};
 use crate::alert::name;
 use crate::location::{Stated, verify};
 use crate::redistribution::engine::Keep;
 use crate::redistribution::files::Limits;
 use crate::redistribution::gather::{self, Gathered, gather};
-use crate::redistribution::issue::{self, FOLDERS, job_identity};
+use crate::redistribution::issue::job_identity;
 use crate::redistribution::join::Record;
-use crate::redistribution::model::{Narrowing, Place, Run};
+use crate::redistribution::model::{Place, Run};
 use crate::redistribution::plan::{Job, Plan};
 use crate::redistribution::planning::{self, Selection};
-use crate::redistribution::rebuild::ListText;
 use crate::redistribution::states::State;
-use crate::redistribution::{run_command, runner, shell};
+use crate::redistribution::{runner, shell};
 use crate::rules::logs::LogRules;
-use crate::rules::redistribution::{Manager, RedistributionRules, ServerRule};
+use crate::rules::redistribution::RedistributionRules;
 use crate::store::journal::{Journal, JournalRow};
 use crate::store::{Access, Error, FailedFilter, Store, owned_by_us};
 use jiff::tz::TimeZone;
@@ -33,8 +33,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A distribution list is at most this long.
-const MOST_LIST: u64 = 64 << 20;
 /// How far back is looked where nothing was serviced yet.
 const DAYS: i64 = 7;
 
@@ -190,6 +188,8 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
     // Of those whom the list of a run that was cut short names, the log may tell that they were served.
     let narrowing_of = |rule: &str| logs.named(runner::rule_of(rule))?.narrowing.clone();
     let own = gathered.runs().filter(|run| is_own(run, &server));
+    let lists = Lists::default();
+    let list = |run: &Run| lists.of(run);
     let cut = own.filter_map(|run| planning::list_of(&run, narrowing_of(&run.rule).as_ref(), &list));
     let listed: Vec<String> = cut.flat_map(|(_, names)| names).collect();
     let lacking = asked.lacking.iter().cloned().chain(listed).collect();
@@ -435,88 +435,6 @@ pub(super) fn recorded_name(store: &Store, name: &str) -> Option<String> {
     let stated = Stated::named(name);
     let records = reference.locations_for(&stated.keys()).ok()?;
     verify(&stated, &records).record().map(|record| record.name.clone())
-}
-
-/// What every command finds in its environment, as far as approval binds it.
-pub(super) fn issued_environment(rule: &ServerRule) -> Vec<(String, String)> {
-    let own = [("PATH", FOLDERS.join(":")), ("LANG", "C.UTF-8".to_owned())];
-    let passed = rule.environment.iter().filter_map(|name| {
-        let value = environment(name)?;
-        Some((name.clone(), value.to_string_lossy().into_owned()))
-    });
-    own.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(passed).collect()
-}
-
-pub(super) fn with_world<T>(
-    rule: &ServerRule,
-    environment: &[(String, String)],
-    narrowing: &dyn Fn(&str) -> Option<Narrowing>,
-    device: &dyn Fn(&str) -> Option<String>,
-    delivered: Option<planning::Delivered<'_>>,
-    act: impl FnOnce(&planning::World<'_>) -> T,
-) -> T {
-    act(&planning::World {
-        narrowing,
-        list: &list,
-        device,
-        program: &|program| {
-            issue::look_up(program, &run_command::runs).map(|path| path.to_string_lossy().into_owned())
-        },
-        delivered,
-        against: &against,
-        aside: &|_, _| None,
-        manager: &manager(rule),
-        directory: rule.directory.as_deref(),
-        user: rule.user.as_deref(),
-        environment,
-    })
-}
-
-/// The program that takes commands, as it would be started, and its arguments.
-fn manager(rule: &ServerRule) -> Vec<String> {
-    let Manager::Submit(argv) = &rule.manager else { return Vec::new() };
-    let program = argv.first().and_then(|program| issue::look_up(program, &run_command::runs));
-    let program = program.map(|path| path.to_string_lossy().into_owned());
-    program.or_else(|| argv.first().cloned()).into_iter().chain(argv.iter().skip(1).cloned()).collect()
-}
-
-/// The distribution list of a run as it is now.
-fn list(run: &Run) -> Option<ListText> {
-    let path = Path::new(run.list.as_deref()?);
-    let gone = Some(ListText { text: None, changed: None });
-    // A relative path is one of the folder in which the run was, not of ours.
-    let folder = run.command.as_ref().and_then(|command| command.directory.as_deref());
-    let path = match folder.filter(|folder| folder.starts_with('/')) {
-        Some(folder) => Path::new(folder).join(path),
-        None if path.is_absolute() => path.to_path_buf(),
-        None => return gone,
-    };
-    let Ok(meta) = fs::metadata(&path) else { return gone };
-    if !meta.is_file() || meta.len() > MOST_LIST {
-        return gone;
-    }
-    let Ok(bytes) = fs::read(path) else { return gone };
-    let text = String::from_utf8(bytes).ok();
-    Some(ListText { text, changed: changed(&meta, run).map(|at| format!("changed on {at}, after the run")) })
-}
-
-/// When a file was last written, where that was after the run began.
-fn changed(meta: &fs::Metadata, run: &Run) -> Option<Timestamp> {
-    let written = Timestamp::try_from(meta.modified().ok()?).ok()?;
-    (written > run.start.or(run.end)?).then_some(written)
-}
-
-/// Packages that are files and changed or vanished since.
-fn against(run: &Run) -> Vec<String> {
-    let files = run.packages.iter().filter(|package| package.starts_with('/'));
-    files
-        .filter_map(|package| match fs::metadata(package) {
-            Err(_) => Some(format!("package {package} is gone")),
-            Ok(meta) => {
-                changed(&meta, run).map(|at| format!("package {package} changed on {at}, after the run"))
-            }
-        })
-        .collect()
 }
 
 /// What the journal knows to be delivered of a job: a log may not say so.

@@ -4,8 +4,8 @@
 //! It does not know what is done about them.
 
 use super::super::attempts::{has_effect, packages};
+use super::super::list::ListText;
 use super::super::model::{Narrowing, Outcome, Recipient, Run};
-use super::super::rebuild::{ListText, names_in};
 use super::{Failure, Planning, World};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -38,7 +38,7 @@ pub fn list_of(
 ) -> Option<(ListText, Vec<String>)> {
     let Some(Narrowing::Listfile { field, .. }) = narrowing.filter(|_| is_cut(run)) else { return None };
     let list = list(run)?;
-    let names = names_in(list.text.as_deref().unwrap_or_default(), *field);
+    let names = list.list.as_deref().map(|list| list.names(*field)).unwrap_or_default();
     Some((list, names))
 }
 

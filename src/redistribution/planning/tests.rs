@@ -455,10 +455,7 @@ fn lists_are_read_only_for_rules_that_narrow_by_them_and_speak_against_bulk() {
     let read = Cell::new(0);
     let list = |_: &Run| {
         read.set(read.get() + 1);
-        Some(ListText {
-            text: Some("a x\n".to_owned()),
-            changed: Some("it is newer than the run".to_owned()),
-        })
+        Some(ListText { changed: Some("it is newer than the run".to_owned()), ..ListText::of("a x\n") })
     };
     let world = World { list: &list, ..WORLD };
     plan(vec![run(1, "10:00", "pkg-1.0", &["-a"])], &[], &[], &selection(), &world);

@@ -241,7 +241,7 @@ fn a_list_keeps_the_failed_recipients_own_lines() {
     let mut run = run("swdist -p pkg-1.2 -l /srv/lists/all", Writing::Quoted, &["a", "-b", "-c"]);
     run.list = Some("/srv/lists/all".to_owned());
     let text = "# all of them\na  --mode=x\n\n b --mode=y # late\nc.east.example --mode=z\n#c --mode=old\n";
-    let list = ListText { text: Some(text.to_owned()), changed: None };
+    let list = ListText::of(text);
     let narrowing = listfile(&["-l", "--list"]);
     let built = rebuild(&run, Some(&narrowing), &failed(&run), Some(&list)).expect("a command");
     assert_eq!(lines(&built), ["swdist -p pkg-1.2 -l '{list}'"]);
@@ -260,10 +260,10 @@ fn a_list_keeps_the_failed_recipients_own_lines() {
         built[0].doubts,
         ["the list `/srv/lists/all` is not the one that was used: its time is after the run"]
     );
-    let shorter = ListText { text: Some("b\n".to_owned()), changed: None };
+    let shorter = ListText::of("b\n");
     let why = rebuild(&run, Some(&narrowing), &failed(&run), Some(&shorter)).expect_err("no line");
     assert_eq!(why.to_string(), "the list `/srv/lists/all` holds no line of `c` any more");
-    let twice = ListText { text: Some("b\nc.east.example\nc.west.example\n".to_owned()), changed: None };
+    let twice = ListText::of("b\nc.east.example\nc.west.example\n");
     let why = rebuild(&run, Some(&narrowing), &failed(&run), Some(&twice)).expect_err("two lines");
     assert_eq!(why.to_string(), "recipient `c` means several lines of the list `/srv/lists/all`");
 }
@@ -498,7 +498,7 @@ proptest! {
         let line = |(at, (name, _)): (usize, &(String, bool))| format!("{}{name}{tail}\n", blanks[at % blanks.len()]);
         let text: String = names.iter().enumerate().map(line).collect();
         let run = run_of(&["push".to_owned(), "-l".to_owned(), "/l".to_owned()], &names);
-        let list = ListText { text: Some(format!("# head\n{text}\n")), changed: None };
+        let list = ListText::of(format!("# head\n{text}\n"));
         let built = rebuild(&run, Some(&listfile(&["-l"])), &failed(&run), Some(&list)).expect("lines of all");
         let wanted: String = names.iter().enumerate().filter(|(_, (_, failed))| *failed).map(line).collect();
         let content: String = built.iter().filter_map(|c| c.list_file.as_ref()).map(|list| list.content.as_str()).collect();
@@ -517,7 +517,7 @@ proptest! {
         for count in [3, 4] {
             let run = run_of(&all, &names[..count]);
             for narrowing in [replace(if anywhere { &[] } else { &["-w"] }), insert("--limit", &["-l"], true, 1), listfile(&["-l"])] {
-                let list = ListText { text: Some("a\nb1\nb2\n".to_owned()), changed: None };
+                let list = ListText::of("a\nb1\nb2\n");
                 if let Ok(commands) = rebuild(&run, Some(&narrowing), &failed(&run), Some(&list)) {
                     let harmless = unfit(&hostile).is_none() && !hostile.contains(',');
                     prop_assert!(count == 3 || harmless, "{:?}", hostile);
