@@ -66,21 +66,59 @@ fn of_host(host: &[u8]) -> Mark {
 
 /// The name that a text begins with, up to a blank, by its length, and its mark.
 pub(super) fn leading_mark(text: &[u8]) -> (usize, Mark) {
-    let (mut length, mut kinds) = (0, 0);
-    for byte in text {
-        let kind = KINDS[usize::from(*byte)];
-        if kind == END {
-            break;
-        }
-        kinds |= kind;
-        length += 1;
+    short_mark(text).unwrap_or_else(|| any_mark(text))
+}
+
+fn any_mark(text: &[u8]) -> (usize, Mark) {
+    let is_end = |byte: &u8| KINDS[usize::from(*byte)] == END;
+    let name = &text[..text.iter().position(is_end).unwrap_or(text.len())];
+    (name.len(), mark(name))
+}
+
+/// The same bit pattern in each byte of a word.
+const fn all(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The highest bit of each byte that is at least `low` and below `end`; of bytes below 0x80.
+const fn within(word: u64, low: u8, end: u8) -> u64 {
+    (word + all(0x80 - low)) & !(word + all(0x80 - end)) & all(0x80)
+}
+
+/// The same for names of fewer than 16 letters and digits that no number is taken for, eight bytes at once: those of
+/// most lines. None: another name.
+fn short_mark(text: &[u8]) -> Option<(usize, Mark)> {
+    let ([first, second], _) = text.first_chunk::<16>()?.as_chunks::<8>() else { return None };
+    let words = [u64::from_le_bytes(*first), u64::from_le_bytes(*second)];
+    let looked = words.map(|word| {
+        let low = word & all(0x7f);
+        let small = low | all(0x20);
+        // No letter, whatever bit 5 is, becomes a digit or the other way round.
+        let plain = (within(small, b'a', b'z' + 1) | within(low, b'0', b'9' + 1)) & !word;
+        (all(0x80) & !plain, within(small, b'g', b'z' + 1))
+    });
+    let length = match looked {
+        [(0, _), (0, _)] => return None,
+        [(0, _), (other, _)] => 8 + other.trailing_zeros() as usize / 8,
+        [(other, _), _] => other.trailing_zeros() as usize / 8,
+    };
+    // The bytes of each word that are the name's.
+    let own = |at: usize| match length.saturating_sub(8 * at) {
+        0 => 0,
+        1..8 => u64::MAX >> (64 - 8 * (length - 8 * at)),
+        _ => u64::MAX,
+    };
+    let lettered = (looked[0].1 & own(0)) | (looked[1].1 & own(1)) != 0;
+    if !lettered || KINDS[usize::from(text[length])] != END {
+        return None;
     }
-    // Most names need no second look.
-    let name = &text[..length];
-    (length, if kinds == LETTER { of_host(name) } else { mark(name) })
+    let [first, second] = [words[0] & own(0), words[1] & own(1)];
+    let mark = length as u64;
+    Some((length, if length < 8 { mixed(mark, first) } else { mixed(mixed(mark, first), second) }))
 }
 
 /// Letters become small: bit 5 is set in all bytes, which joins some other bytes, too.
+#[inline]
 fn mixed(mark: u64, word: u64) -> u64 {
     let word = (word | 0x2020_2020_2020_2020).wrapping_add(mark.rotate_left(29));
     (word ^ (word >> 31)).wrapping_mul(SPREAD)

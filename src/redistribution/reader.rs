@@ -277,6 +277,12 @@ impl Reader {
         self.is_paired(name, |field| matches!(field, Field::Outcome | Field::Status))
     }
 
+    /// Whether a pair of this name tells of a recipient or an outcome.
+    pub(super) fn is_of_result(&self, name: &[u8]) -> bool {
+        let of_result = [Field::Outcome, Field::Status, Field::Recipient, Field::Recipients];
+        self.is_paired(name, |field| of_result.contains(&field))
+    }
+
     /// Whether any of the pairs says what became of something.
     pub(super) fn names_outcome(&self, pairs: &[u8]) -> bool {
         Pairs { rest: pairs }.any(|(name, _)| self.is_outcome(name))
@@ -284,8 +290,8 @@ impl Reader {
 }
 
 /// `NAME=value` one after the other; what is left is no pair.
-struct Pairs<'l> {
-    rest: &'l [u8],
+pub(super) struct Pairs<'l> {
+    pub(super) rest: &'l [u8],
 }
 
 impl<'l> Iterator for Pairs<'l> {

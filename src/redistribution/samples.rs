@@ -106,8 +106,65 @@ fn native_log(seed: u64, jobs: u64) -> String {
     lines.into_iter().map(|(_, line)| line + "\n").collect()
 }
 
+/// Lines of which nearly all have one of a few forms, and others that look so and are read otherwise.
+fn formed_log(seed: u64, lines: u64) -> String {
+    let mut state = seed | 1;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("small") % below
+    };
+    let mut log = String::new();
+    for _ in 0..lines {
+        let (job, target) = (next(6), next(7));
+        let id = ["7", "15", "151", "1513"][next(4)];
+        let server = ["is0001", "is0002", "is1.x"][next(3)];
+        let word = ["OK", "OK", "OK", "OK", "FAILED"][next(5)];
+        let target = ["cl0", "cl1", "CL1.x", "cl2", "10.0.0.1", "cl4", "café"][target];
+        let said = match next(24) {
+            0 | 1 => format!("START job=J{job} cmd=\"swdist -p a -l /x\""),
+            2 => format!("END job=J{job} rc=0"),
+            3 => format!("job=J{job} target={target} target=cl0 state={word}"),
+            4 => format!("job=J{job} target={target} state={word} state=FAILED target=cl2"),
+            5 => format!("job=J{job} state=FAILED target={target} state={word}"),
+            6 => format!("job=J{job} note=\" target=cl4 state=FAILED\" target={target} state={word}"),
+            7 => format!("job=J{job} target=\"{target}\" state={word}"),
+            8 => format!("job=J{job} target= state={word}"),
+            9 => format!("job=J{job} target={target} state=OKAY"),
+            10 => format!("jab=J{job} target={target} state={word}"),
+            11 => format!("job=\"J{job} \" target={target} state={word}"),
+            12 => format!("job=J{job} target={target} bytes=7 state={word}"),
+            _ => format!("job=J{job} target={target} state={word} bytes=7 it says : START job=J1"),
+        };
+        let end = if next(9) == 0 { "\r\n" } else { "\n" };
+        let at = ["2026-03-01T00:00:01Z", "2026-03-01T00:00:01.5Z", "2026-03-01T00:00: 1Z"][next(20).min(2)];
+        let at = if at.contains(' ') && next(3) > 0 { "2026-03-01T00:00:01Z" } else { at };
+        log += &format!("{at} {server} dm[{id}]: {said}{end}");
+    }
+    if next(2) == 0 {
+        log.truncate(log.trim_ascii_end().len());
+    }
+    log
+}
+
 proptest::proptest! {
     #![proptest_config(super::cases())]
+    #[test]
+    fn lines_that_are_passed_over_by_their_form_are_read_as_every_line_is(seed: u64, lines in 0u64..120) {
+        let log = formed_log(seed, lines);
+        for server in [None, Some("is0001".to_owned())] {
+            let runs = |make: fn(Arc<Reader>, Keep, Wanted) -> Engine| {
+                let mut engine = make(reader("native"), Keep::Undelivered, Wanted { server: server.clone(), ..Wanted::default() });
+                engine.file(Arc::from("log"), Around::default());
+                engine.block(log.as_bytes(), 1);
+                engine.finish()
+            };
+            let (scanned, thorough) = (runs(Engine::new), runs(Engine::thorough));
+            proptest::prop_assert!(scanned.coverage.scanned && !thorough.coverage.scanned);
+            proptest::prop_assert_eq!(scanned.coverage.lines, thorough.coverage.lines);
+            proptest::prop_assert_eq!(scanned.iter().collect::<Vec<_>>(), thorough.iter().collect::<Vec<_>>(), "{}", log);
+        }
+    }
+
     #[test]
     fn scanning_for_literals_and_reading_every_line_give_the_same_runs(seed: u64, jobs in 0u64..60, cut in 1usize..4000) {
         let (text, reader) = (native_log(seed, jobs), reader("native"));

@@ -7,6 +7,7 @@
 //! Deliveries are looked at where one pair names the recipient: those to whom is known to lack something are lines that
 //! matter, of the others the marks are handed on, for a failure in lines before may be known only later.
 
+mod form;
 mod head;
 
 use super::engine::EXAMPLES;
@@ -19,6 +20,7 @@ use crate::rules::logs::LogRule;
 use crate::rules::logs::model::{Does, Event, Field};
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, Span};
+use form::{Forms, Known};
 use head::{Heads, Walk};
 use std::sync::Arc;
 
@@ -88,6 +90,8 @@ pub struct Scanned {
     pub(super) news: u64,
     /// Lines that were looked at and that no event matches; the first of them are among the hits.
     pub(super) not_understood: u64,
+    /// Forms of the lines before, which those of the next block most often have.
+    forms: Forms,
 }
 
 /// A line that matters.
@@ -189,8 +193,7 @@ impl Scan {
     /// other look. Where lines are written otherwise each of them is read.
     fn was_delivered(&self, rest: &[u8]) -> bool {
         self.delivered.iter().any(|text| {
-            let after = rest.strip_prefix(text.as_bytes());
-            after.is_some_and(|after| after.first().is_none_or(u8::is_ascii_whitespace))
+            begins(rest, text.as_bytes()) && rest.get(text.len()).is_none_or(u8::is_ascii_whitespace)
         })
     }
 
@@ -213,10 +216,21 @@ impl Scan {
         scanned.not_understood = 0;
         scanned.news = self.marks.news();
         let mut walk = Walk::default();
+        let mut forms = std::mem::take(&mut scanned.forms);
+        forms.begin();
+        // `counted`: where the line begins up to which lines were counted.
         let (mut from, mut counted, mut line_number) = (0, 0, 0u64);
         // Where the last of `others` stands.
         let mut last_other = 0;
-        while let Some((text, found, end)) = self.texts.find(block, from) {
+        loop {
+            if from == counted && self.formed(&forms, block, &mut counted, &mut line_number, scanned) {
+                break;
+            }
+            from = from.max(counted);
+            let Some((text, found, end)) = self.texts.find(block, from) else { break };
+            let start_of =
+                |from: usize| memchr::memrchr(b'\n', &block[from..found]).map_or(from, |at| from + at + 1);
+            let end_of = |from: usize| memchr::memchr(b'\n', &block[from..]).map(|at| from + at);
             if Some(text) == self.recipient {
                 from = end;
                 let value = &block[end..];
@@ -225,20 +239,30 @@ impl Scan {
                     if !self.marks.may_hold(mark) && self.was_delivered(&value[length..]) {
                         last_other = found;
                         scanned.others.push(half(mark));
+                        let start = start_of(counted);
+                        self.learn(&mut forms, &mut walk, &block[start..], end - start);
+                        // The next line is looked at by its form, where nothing else stands in this one.
+                        if !forms.is_empty()
+                            && let Some(line_end) = end_of(end)
+                            && self.texts.find(&block[..line_end], end).is_none()
+                        {
+                            line_number +=
+                                memchr::memchr_iter(b'\n', &block[counted..start]).count() as u64 + 1;
+                            (counted, from) = (line_end + 1, line_end + 1);
+                        }
                         continue;
                     }
                 }
             }
-            let start = memchr::memrchr(b'\n', &block[counted..found]).map_or(counted, |at| counted + at + 1);
-            let end = memchr::memchr(b'\n', &block[end..]).map_or(block.len(), |at| end + at);
+            let start = start_of(counted);
+            let line_end = end_of(end);
+            let end = line_end.unwrap_or(block.len());
             line_number += memchr::memchr_iter(b'\n', &block[counted..start]).count() as u64;
-            counted = start;
-            from = end;
             // A line that matters speaks for itself.
             if last_other > start {
                 scanned.others.pop();
-                last_other = 0;
             }
+            last_other = 0;
             let line = &block[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let hit = match self.quick(&mut walk, line, start, line_number) {
@@ -250,10 +274,58 @@ impl Scan {
                 Quick::Open => self.hit(line, start, line_number, scanned),
             };
             scanned.hits.extend(hit);
+            let Some(line_end) = line_end else {
+                counted = start;
+                break;
+            };
+            line_number += 1;
+            (counted, from) = (line_end + 1, line_end + 1);
         }
+        scanned.forms = forms;
         let rest = &block[counted..];
         let torn = u64::from(!rest.is_empty() && rest.last() != Some(&b'\n'));
         scanned.lines = line_number + memchr::memchr_iter(b'\n', rest).count() as u64 + torn;
+    }
+
+    /// Goes through lines of known forms that tell of deliveries to others than those who lack something; true: to the
+    /// end of the block.
+    fn formed(
+        &self,
+        forms: &Forms,
+        block: &[u8],
+        counted: &mut usize,
+        lines: &mut u64,
+        scanned: &mut Scanned,
+    ) -> bool {
+        while let Some(name) = forms.name(&block[*counted..]) {
+            let value = &block[*counted + name..];
+            if matches!(value.first(), None | Some(b'"' | b'[')) {
+                return false;
+            }
+            let (length, mark) = leading_mark(value);
+            if self.marks.may_hold(mark) || !self.was_delivered(&value[length..]) {
+                return false;
+            }
+            scanned.others.push(half(mark));
+            let Some(end) = memchr::memchr(b'\n', &value[length..]) else { return true };
+            *counted += name + length + end + 1;
+            *lines += 1;
+        }
+        false
+    }
+
+    /// Keeps the form of a line that tells of a delivery, where its front and its pairs say so.
+    fn learn(&self, forms: &mut Forms, walk: &mut Walk, text: &[u8], name: usize) {
+        let line = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
+        let Some((event, front)) = self.heads.first(walk, line) else { return };
+        let compiled = &self.reader.events[event];
+        if compiled.does != Does::Recipient || compiled.outcome.is_some() || line.len() > MOST_LINE {
+            return;
+        }
+        let known = Known { heads: &self.heads, event, pairs: line.len() - front.pairs.len() };
+        if known.pairs <= name {
+            forms.keep(line, name, &known, |word| self.reader.is_of_result(word));
+        }
     }
 
     /// The same as [`Scan::hit`] for the first event, where its head is enough to tell.
@@ -327,6 +399,17 @@ impl Scan {
         let of = self.reader.of_server(values.get(Field::Server));
         let hit = Hit::new(line, start, number, event, (key, of), undelivered)?;
         Some(Hit { delivers, ..hit })
+    }
+}
+
+/// Whether a line begins with a text of some bytes, most often: the first and the last eight are compared at once.
+fn begins(line: &[u8], text: &[u8]) -> bool {
+    let Some(line) = line.get(..text.len()) else { return false };
+    match (line.first_chunk::<8>(), text.first_chunk::<8>()) {
+        (Some(own), Some(of)) if text.len() <= 16 => {
+            own == of && line.last_chunk::<8>() == text.last_chunk::<8>()
+        }
+        _ => line == text,
     }
 }
 

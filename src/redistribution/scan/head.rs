@@ -7,6 +7,7 @@ use crate::rules::logs::model::{Event, Field};
 use memchr::memmem;
 use regex_automata::dfa::onepass;
 use regex_automata::{Anchored, Input};
+use std::ops::Range;
 
 /// The part of an event's pattern in front of its pairs. Most lines that a literal leads to begin or end jobs of which
 /// nothing failed, or are failures of other servers: their keys, or their server, are all that is asked of them.
@@ -146,6 +147,16 @@ impl Head {
 }
 
 impl Words {
+    /// Whether every letter and digit may stand in every word.
+    fn take_any_word(&self) -> bool {
+        let is_any =
+            |bytes: &Bytes| (0..=u8::MAX).all(|byte| !(byte.is_ascii_alphanumeric() && bytes.hold(byte)));
+        self.pieces.iter().all(|piece| match piece {
+            Piece::Without(bytes) => is_any(bytes),
+            Piece::Text(_) => true,
+        })
+    }
+
     /// Where the pieces end in a line, and the server; `ends`: those of the head before.
     fn go<'l>(&self, ends: &mut Vec<usize>, line: &'l [u8]) -> Option<(usize, Option<&'l [u8]>)> {
         ends.truncate(self.shared);
@@ -178,6 +189,62 @@ impl Heads {
             }
         }
         Heads { heads }
+    }
+
+    /// Where the words of an event's front stand in a line that begins so; None: it has none, or a word may lack some
+    /// letter or digit.
+    pub(super) fn words(&self, event: usize, line: &[u8]) -> Option<Vec<Range<usize>>> {
+        let Some(Head { literal: None, way: Way::Words(words), .. }) = self.heads.get(event)? else {
+            return None;
+        };
+        let mut ends = Vec::new();
+        words.take_any_word().then(|| words.go(&mut ends, line))??;
+        let begins = [0].into_iter().chain(ends.iter().copied());
+        let pieces = words.pieces.iter().zip(begins.zip(ends.iter().copied()));
+        let of_words = pieces.filter(|(piece, _)| matches!(piece, Piece::Without(_)));
+        Some(of_words.map(|(_, (begin, end))| begin..end).collect())
+    }
+
+    /// Bytes of the text that an event's pairs begin with.
+    pub(super) fn begin(&self, event: usize) -> usize {
+        self.heads.get(event).and_then(Option::as_ref).map_or(0, |head| head.begin.len())
+    }
+
+    /// Whether an event matches neither this line nor any other that has other letters and digits where it may:
+    /// what speaks against it stands where nothing may differ.
+    pub(super) fn is_ruled_out(&self, event: usize, line: &[u8], free: &[bool]) -> bool {
+        let Some(Some(Head { literal: None, way: Way::Words(words), begin })) = self.heads.get(event) else {
+            return false;
+        };
+        if !words.take_any_word() {
+            return false;
+        }
+        let is_fixed = |at: usize| free.get(at) == Some(&false);
+        let begin = Piece::Text(begin.clone());
+        let mut at = 0;
+        for piece in words.pieces.iter().chain([&begin]) {
+            match piece {
+                Piece::Text(text) => {
+                    let differs = |(own, of): (&u8, &u8)| own != of;
+                    match line[at..].iter().zip(text).position(differs) {
+                        Some(first) => return is_fixed(at + first),
+                        None => at += text.len(),
+                    }
+                }
+                Piece::Without(bytes) => {
+                    let length = line[at..].iter().take_while(|byte| !bytes.hold(**byte)).count();
+                    // What ends a word is neither letter nor digit.
+                    if length == 0 || !is_fixed(at + length) {
+                        return length == 0 && is_fixed(at);
+                    }
+                    at += length;
+                }
+            }
+            if at >= free.len() {
+                return false;
+            }
+        }
+        line.get(at).is_some_and(|byte| BLANKS.contains(byte)) && is_fixed(at)
     }
 
     /// The first event whose front the line has; None: there is none, or an event before it has no head.
