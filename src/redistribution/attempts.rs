@@ -7,7 +7,6 @@ use super::elsewhere::may_be_anothers;
 use super::join::{Computers, Moment, Success, compare_versions, name_and_version};
 use super::model::{Outcome, Place, Recipient, Run};
 use jiff::Timestamp;
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 /// A recipient's number and a package without its version.
@@ -35,7 +34,7 @@ pub enum Since {
     Recovered(Place),
     /// It was tried again, with the same or a newer version: where.
     Again(Place),
-    /// An older version was tried later, or nobody can tell which came later: where.
+    /// An older version was tried later, or what may be another package, or nobody can tell which came later: where.
     Unclear(Place),
 }
 
@@ -45,6 +44,15 @@ pub(super) fn packages(run: &Run) -> impl Iterator<Item = (&str, &str)> {
     let command = command.map(|command| (command.text.as_str(), ""));
     let command = command.filter(|_| run.packages.is_empty());
     run.packages.iter().map(|package| name_and_version(package)).chain(command)
+}
+
+/// Whether two texts behind a package's name are surely versions of it: equal ones, and those that are more than a bare
+/// number. `kb-1001` and `kb-1002` may be two packages; a date is a version.
+fn are_versions(one: &str, other: &str) -> bool {
+    let is_date = |text: &str| text.len() == 8 && (text.starts_with("19") || text.starts_with("20"));
+    let is_bare =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() && !is_date(text);
+    one == other || !(is_bare(one) && is_bare(other))
 }
 
 /// Whether a run had an effect: `--check` and the like fail nobody.
@@ -136,31 +144,28 @@ impl<'a> Attempts<'a> {
     }
 
     fn since_of(&self, key: Key, version: &str, (run, moment): (&Run, &Moment), known: &Moment) -> Since {
-        let later =
-            |attempts: Option<&'_ Vec<Attempt<'a>>>, than: &Moment| -> Vec<(Option<bool>, Ordering, Place)> {
-                let all = attempts.into_iter().flatten();
-                let others = all.filter(|other| other.run != run.place);
-                others
-                    .map(|other| {
-                        let newer = compare_versions(other.version, version);
-                        (other.moment.after(than), newer, other.moment.place.clone())
-                    })
-                    .filter(|(after, ..)| *after != Some(false))
-                    .collect()
-            };
+        // Whether it is later, for sure or not, and of the same or a newer version.
+        let later = |attempts: Option<&'_ Vec<Attempt<'a>>>, than: &Moment| -> Vec<(bool, bool, Place)> {
+            let others = attempts.into_iter().flatten().filter(|other| other.run != run.place);
+            let others = others.filter_map(|other| {
+                let after = other.moment.after(than);
+                let versions = are_versions(other.version, version);
+                let newer = !versions || compare_versions(other.version, version).is_ge();
+                let sure = after == Some(true) && versions;
+                (after != Some(false)).then(|| (sure, newer, other.moment.place.clone()))
+            });
+            others.collect()
+        };
         let succeeded = later(self.succeeded.get(&key), known);
-        let arrived = succeeded.iter().find(|(after, newer, _)| *after == Some(true) && newer.is_ge());
-        if let Some((.., place)) = arrived {
+        if let Some((.., place)) = succeeded.iter().find(|(sure, newer, _)| *sure && *newer) {
             return Since::Recovered(place.clone());
         }
-        if let Some((.., place)) =
-            succeeded.into_iter().find(|(after, newer, _)| after.is_none() && newer.is_ge())
-        {
+        if let Some((.., place)) = succeeded.into_iter().find(|(_, newer, _)| *newer) {
             return Since::Unclear(place);
         }
         let mut again = later(self.failed.get(&key), moment);
         // The last one goes on; those between are folded, too.
-        let sure = again.iter().rposition(|(after, newer, _)| *after == Some(true) && newer.is_ge());
+        let sure = again.iter().rposition(|(sure, newer, _)| *sure && *newer);
         if let Some(at) = sure {
             return Since::Again(again.swap_remove(at).2);
         }

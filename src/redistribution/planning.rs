@@ -336,7 +336,7 @@ impl<'a> Planning<'a> {
                 Since::Again(place) => recipients.folded.push((name, place)),
                 Since::Unclear(place) => {
                     blocked.push(format!(
-                        "`{}` was tried with an older version later, or nobody can tell which came later: {place}",
+                        "`{}` was tried later with an older version or what may be another package, or nobody can tell which came later: {place}",
                         Shown::new(&name)
                     ));
                     self.keep(run, &failure.recipient, &mut left, &mut recipients);

@@ -284,6 +284,7 @@ impl Target<'_> {
     /// By the keys of the agent, then by key files.
     fn be_let_in(&self, session: &Session, host: &str) -> Result<(), Error> {
         let (mut tried, mut encrypted) = (Vec::new(), Vec::new());
+        let lost = |e: &ssh2::Error| Error::Lost { host: host.to_owned(), why: e.message().to_owned() };
         let named: Vec<PathBuf> = self.settings.identity_files.iter().map(|name| self.path(name)).collect();
         let only = self.settings.identities_only == Some(true);
         let publics: Vec<Vec<u8>> =
@@ -293,6 +294,7 @@ impl Target<'_> {
             match self.by_agent(session, socket, only, &publics, &mut tried) {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
+                Err(e) if is_loss(&e) => return Err(lost(&e)),
                 Err(e) => tried.push(format!("ssh-agent: {}", e.message())),
             }
         }
@@ -317,6 +319,7 @@ impl Target<'_> {
             match session.userauth_pubkey_file(&self.user, None, &path, None) {
                 Ok(()) if session.authenticated() => return Ok(()),
                 Ok(()) => tried.push(format!("{shown} is not enough")),
+                Err(e) if tried.is_empty() && is_loss(&e) => return Err(lost(&e)),
                 Err(e) => tried.push(format!("{shown}: {}", crate::shown::Shown::new(e.message()))),
             }
         }
@@ -354,6 +357,7 @@ impl Target<'_> {
         for identity in identities.iter().take(MOST_KEYS) {
             match agent.userauth(&self.user, identity) {
                 Ok(()) if session.authenticated() => return Ok(true),
+                Err(e) if tried.is_empty() && is_loss(&e) => return Err(e),
                 Ok(()) | Err(_) => {
                     tried.push(format!("ssh-agent's {} is not taken", fingerprint(identity.blob())))
                 }
@@ -363,9 +367,35 @@ impl Target<'_> {
     }
 }
 
+/// Whether the connection was lost while a key was tried. A server that has denied several may hang up, too: then it
+/// is known already that it lets nobody in.
+fn is_loss(error: &ssh2::Error) -> bool {
+    // Of libssh2.h: SOCKET_SEND, TIMEOUT, SOCKET_DISCONNECT, SOCKET_TIMEOUT, SOCKET_RECV. An answer to a key that never
+    // came is told by its words alone: its code is that of a key that is denied.
+    matches!(error.code(), ssh2::ErrorCode::Session(-7 | -9 | -13 | -30 | -43))
+        || error.message().starts_with("Waiting for ")
+}
+
 /// The public half beside a key file.
 fn public_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ssh2::{Error, ErrorCode};
+
+    #[test]
+    fn a_lost_connection_is_told_from_a_key_that_is_denied() {
+        let error = |code: i32, text: &'static str| Error::new(ErrorCode::Session(code), text);
+        assert!(is_loss(&error(-43, "Error waiting on socket")));
+        assert!(is_loss(&error(-19, "Waiting for publickey USERAUTH response")));
+        for denied in ["Username/PublicKey combination invalid", "Invalid signature for supplied public key"]
+        {
+            assert!(!is_loss(&error(-19, denied)) && !is_loss(&error(-18, denied)), "{denied}");
+        }
+    }
 }

@@ -191,15 +191,34 @@ fn what_was_tried_again_is_folded_and_never_issued_twice() {
     assert_eq!(plan.jobs[1].folded.as_deref(), Some(folded));
 }
 
+/// What is said of `a`, before the place.
+const UNCLEAR: &str = "`a` was tried later with an older version or what may be another package, or nobody can tell which came later: ";
+
 #[test]
 fn an_older_version_that_came_later_is_not_approved_in_bulk() {
     let runs = vec![run(1, "10:00", "pkg-2.0", &["-a"]), run(20, "11:00", "pkg-1.0", &["-a"])];
     let plan = planned(runs, &[]);
-    assert_eq!(
-        plan.jobs[0].blocked,
-        ["`a` was tried with an older version later, or nobody can tell which came later: dist.log:21"]
-    );
+    assert_eq!(plan.jobs[0].blocked, [format!("{UNCLEAR}dist.log:21")]);
     assert_eq!(plan.jobs[1].blocked, Vec::<String>::new());
+}
+
+#[test]
+fn packages_that_may_be_versions_of_one_another_are_not_folded_and_not_approved_in_bulk() {
+    let delivered =
+        |package: &str| vec![run(1, "10:00", "kb-1001", &["-a"]), run(20, "11:00", package, &["a"])];
+    // A patch that arrived says nothing of another, whichever has the greater number.
+    for package in ["kb-1002", "kb-1000"] {
+        let plan = planned(delivered(package), &[]);
+        assert_eq!(lines(&plan.jobs[0]), ["push -p kb-1001 -w a"], "{package}");
+        assert_eq!(plan.jobs[0].blocked, [format!("{UNCLEAR}dist.log:21")], "{package}");
+    }
+    assert_eq!(planned(delivered("kb-1001"), &[]).jobs, []);
+    let failed = vec![run(1, "10:00", "kb-1001", &["-a"]), run(20, "11:00", "kb-1002", &["-a"])];
+    let plan = planned(failed, &[]);
+    assert_eq!((plan.jobs[0].folded.clone(), plan.jobs[0].blocked.len()), (None, 1));
+    // Dates are versions.
+    let dated = vec![run(1, "10:00", "virus-20260301", &["-a"]), run(20, "11:00", "virus-20260302", &["a"])];
+    assert_eq!(planned(dated, &[]).jobs, []);
 }
 
 #[test]
