@@ -16,14 +16,15 @@ mod planned;
 mod record;
 mod screen;
 mod surveyed;
+mod voice;
 mod wire;
 
 use super::show::{self, Out};
 use super::{Exit, Failure, Globals};
 use crate::redistribution::comparison::{Difference, compare};
 use crate::redistribution::plan::{Grade, Plan};
-use crate::rules::redistribution::Reachability;
 use crate::store::Error;
+use aside::Check;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -183,7 +184,7 @@ fn at_work(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         return write(globals, &args, &survey, path);
     }
     if args.list {
-        let asked = if args.check { network(&args, &survey) } else { Reachability::Off };
+        let asked = if args.check { check(&args) } else { Check::Never };
         all_aside(globals, &mut survey, asked)?;
         return listed::list(globals, &survey);
     }
@@ -197,7 +198,7 @@ fn at_work(globals: &Globals, args: Args) -> Result<Exit, Failure> {
         }
         return listed::nothing(globals, &survey);
     }
-    let asked = if globals.json { Reachability::Off } else { network(&args, &survey) };
+    let asked = if globals.json { Check::Never } else { check(&args) };
     all_aside(globals, &mut survey, asked)?;
     if args.dry_run || globals.json {
         return listed::list(globals, &survey);
@@ -211,7 +212,10 @@ fn looked(globals: &Globals, args: &Args, ask: &Ask, look: Look) -> Result<Surve
         Some(on) => {
             let far = far::Far::on(globals, on, args.remote_program.as_deref())?;
             let acts = !args.list && args.plan.is_none() && !args.dry_run;
-            far.survey(globals, surveyed::asked_from_afar(globals, ask)?, acts)
+            // As it is here: a program that only wants to know, and a plan of a file, remember no servicing.
+            let looks = !globals.json || !args.approve.is_empty();
+            let services = acts && looks && args.apply.is_none() && args.again.is_empty();
+            far.survey(globals, surveyed::asked_from_afar(globals, ask)?, acts, services)
         }
         None => survey(globals, ask, look),
     }
@@ -222,20 +226,20 @@ pub(super) fn answer(globals: &Globals, args: AgentArgs) -> Result<Exit, Failure
     agent::run(globals, args)
 }
 
-/// How recipients are looked after.
-fn network(args: &Args, survey: &Survey) -> Reachability {
-    match survey.rule.reachability {
-        _ if args.no_check => Reachability::Off,
-        Reachability::Off if args.check => Reachability::Ping,
-        configured => configured,
+/// Whether recipients are asked if they answer.
+fn check(args: &Args) -> Check {
+    match (args.no_check, args.check) {
+        (true, _) => Check::Never,
+        (false, true) => Check::Always,
+        (false, false) => Check::Rules,
     }
 }
 
 /// Sets aside who must be, of all that is open.
-fn all_aside(globals: &Globals, survey: &mut Survey, network: Reachability) -> Result<(), Failure> {
+fn all_aside(globals: &Globals, survey: &mut Survey, check: Check) -> Result<(), Failure> {
     let commands = survey.open_jobs().flat_map(|job| job.commands.iter().map(move |command| (job, command)));
-    let found = aside::look(globals, survey, network, commands)?;
-    survey.set_aside(globals, &found)
+    let found = aside::look(globals, survey, check, commands, Vec::new())?;
+    survey.set_aside(globals, found)
 }
 
 /// Writes the plan; never over another file.

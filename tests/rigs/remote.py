@@ -158,6 +158,15 @@ class Story:
         items = json.loads(self.center.must("autoticket", "failed", "list", "--json"))["items"]
         return sorted(item["recipient"] for item in items)
 
+    def post(self, node):
+        """An outage of a recipient is posted at the service center."""
+        self.center.must("autoticket", "outage", "add", "--device", node, "--reason", "moving", "--from", stamp(600),
+                         "--until", stamp(-3600))
+
+    def end_outages(self):
+        for notice in json.loads(self.center.must("autoticket", "outage", "list", "--json"))["items"]:
+            self.center.must("autoticket", "outage", "remove", notice["id"])
+
     def here(self, *args, **more):
         """`redistribute` on is38."""
         return self.server.start("autoticket", "redistribute", *args, **more)
@@ -214,6 +223,11 @@ class Story:
         self.server.must("ssh-keygen", "-q", "-H", "-f", "/root/hashed")
         with_known(self.server.read("/root/hashed"), "a hashed name is known", 1, "2 recipients left")
         self.tally.check("nobody was told anything", self.failed() == ["node1", "node2"], str(self.failed()))
+        self.post("node2")
+        done = self.here(*named, "--server", f"{SERVER}.{DOMAIN}", "--list")
+        self.check("an outage posted at the service center counts", done, 1, "set aside: node2: kept aside: outage ")
+        self.tally.check("and for nobody else", b"set aside: node1" not in done.stdout, str(done.stdout))
+        self.end_outages()
         self.keys(named, key)
         self.ways(named)
         listed = self.here(*named, "--server", f"{SERVER}.{DOMAIN}", "--list", "--json")
@@ -311,7 +325,49 @@ class Story:
         origins = {row["who"]["origin"] for row in journal["record"] if row["act"] == "approve"}
         self.tally.check("on: the journal there knows who called", status == 0 and any("over SSH from 10.38.0.11" in o for o in origins),
                          str(origins))
+        self.sets_aside()
         self.agents(log)
+
+    def sets_aside(self):
+        """is38 looks after the recipients, which h1 does not even know; an outage posted at h1 counts, too."""
+        self.rules({"reachability": {"port": 22}})
+        log, hosts = self.log([[], [], []]), self.server.read("/etc/hosts")
+        there, away, moved = (f"node{self.jobs - back}" for back in (2, 1, 0))
+        named = "".join(f"10.38.0.1 {node}\n" for node in (there, moved))
+        self.server.write("/etc/hosts", f"{hosts}{named}10.38.0.99 {away}\n")
+        self.post(moved)
+        before = set(self.calls())
+        new = lambda: sorted(argv[1].decode() for name, argv in self.calls().items() if name not in before)
+        outage, silent = f"{moved}: kept aside: outage ", f"{away}: port 22: "
+        listed = self.on("--log", log, "--list")
+        self.check("aside: a list asks nobody but the notices", listed, 1, f"set aside: {outage}", "3 recipients left")
+        self.tally.check("aside: unless told to", silent.encode() not in listed.stdout, str(listed.stdout))
+        self.check("aside: it is told to", self.on("--log", log, "--list", "--check"), 1, f"set aside: {outage}", f"set aside: {silent}")
+        done = self.on("--log", log, "--approve", "all", "--dry-run")
+        self.check("aside: dry run", done, 1, f"set aside, stays failed: {outage}", f"set aside, stays failed: {silent}", "would issue")
+        self.check("aside: plan", self.on("--log", log, "--plan", "/root/aside.json"), 0, "3 jobs")
+        self.tally.check("aside: nothing ran so far", new() == [], str(new()))
+        done = self.on("--apply", "/root/aside.json")
+        self.check("aside: who answers is served", done, 1, f"set aside, stays failed: {outage}", f"set aside, stays failed: {silent}",
+                   "1 confirmed", "2 not issued")
+        self.tally.check("aside: and nobody else", new() == [f"J{there[4:]}"], str(new()))
+        self.server.write("/etc/hosts", f"{hosts}{named}10.38.0.1 {away}\n")
+        done = self.on("--log", log, "--approve", "all")
+        self.check("aside: it came back", done, 1, f"set aside, stays failed: {outage}", "1 confirmed")
+        self.tally.check("aside: it alone", new() == sorted([f"J{there[4:]}", f"J{away[4:]}"]), str(new()))
+        self.end_outages()
+        self.check("aside: the outage is over", self.on("--log", log, "--approve", "all"), 0, "1 confirmed")
+        self.tally.check("aside: each once", len(new()) == 3 and not any(".again." in name for name in self.calls()), str(new()))
+        self.check("aside: nothing is left", self.on("--log", log, "--approve", "all"), 0, "nothing is left")
+        self.server.write("/etc/hosts", hosts)
+        self.rules({"logs": [f"{LOGS}/*.log"]})
+        never = self.on("--list", "--since", "servicing", "--service-center", "root@h1")
+        self.check("serviced: never yet", never, 65, "was never serviced here")
+        looked = self.on("--approve", "all", "--service-center", "root@h1")
+        self.check("serviced: a look at all of it", looked, 0, "nothing is left")
+        again = self.on("--list", "--since", "servicing", "--service-center", "root@h1")
+        self.check("serviced: is one", again, 0, "the last servicing of is38")
+        self.rules({})
 
     def agents(self, log):
         """Programs there that are no agent, or die."""
@@ -333,7 +389,7 @@ class Story:
         self.check("one that would be a shell's line", done, 64, "is no program")
         old = self.server.start("autoticket", "agent", input=b'{"version":9}\n')
         self.tally.check("another version is refused", b"version 9" in old.stdout and b"failed" in old.stdout, str(old))
-        bad = self.server.start("autoticket", "agent", input=b'{"version":1,"patience":1,"who":{"name":"x","origin":"y"},'
+        bad = self.server.start("autoticket", "agent", input=b'{"version":2,"patience":1,"who":{"name":"x","origin":"y"},'
                                 b'"wants":{"shell":"id"}}\n')
         self.tally.check("what is not on the list is refused", b"not understood" in bad.stdout, str(bad))
 
@@ -365,15 +421,16 @@ class Story:
         return self.proxy.carried, time.monotonic() - began
 
     def cut(self, kind, log, chance, whole):
-        """One issue with one fault; exit status and what it said. The first conversation makes the plan."""
+        """One issue with one fault; exit status and what it said."""
         size, seconds = whole
         args = ["--log", log, "--approve", "all"]
         program = []
         self.proxy.limit = None
         if kind in ("reset", "silence"):
-            self.proxy.spared = chance.randrange(2)
-            # The first conversation makes the plan; the second begins as it does, and says more.
-            self.proxy.limit = chance.randrange(0 if self.proxy.spared == 0 else size // 2, size + 200)
+            self.proxy.spared = chance.randrange(3)
+            # The first conversation makes the plan, the second looks after the recipients; the last begins as they do,
+            # and says more.
+            self.proxy.limit = chance.randrange(0 if self.proxy.spared < 2 else size // 2, size + 200)
             self.proxy.silent = kind == "silence"
         if kind == "agent":
             # Its first syncs one after the other: between two of them lies each stage. Later ones, and writes, by chance.

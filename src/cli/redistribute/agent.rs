@@ -6,59 +6,46 @@
 use super::super::world::who;
 use super::super::{Exit, Failure, Globals, show};
 use super::Ask;
-use super::approve::{Pace, again, consented, issue_them, open_journal, serviced};
+use super::approve::{Pace, again, consented, issue_them, nothing_left, open_journal, serviced};
+use super::aside::{Aside, expected_here, look};
 use super::evidence;
 use super::record::{called_by, stop_on_signals, take_in};
 use super::surveyed::{Look, Survey, records, survey};
+use super::voice::{Patient, Voice};
 use super::wire::{
-    Caller, Greeting, MOST, MOST_JOBS, Order, Request, STEP, Sent, Told, VERSION, Versioned, line, read_line,
+    Caller, Consent, Greeting, Looking, MOST, MOST_JOBS, Order, Parcel, Reason, Request, STEP, Sent, Told,
+    VERSION, Versioned, read_line,
 };
 use crate::alert::name;
 use crate::redistribution::comparison::compare;
 use crate::redistribution::issue::Approved;
-use crate::redistribution::plan::Plan;
+use crate::redistribution::plan::{Plan, Rebuilt};
 use crate::redistribution::run_command::Stop;
 use crate::service::redistribute::Event;
 use crate::store::Access;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// With a caller that has not said yet how patient it is.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answer a copy of this program on another machine (started over SSH, speaks JSON lines)
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {}
-
-/// The way to the caller; lines of several threads stay whole.
-#[derive(Clone)]
-struct Voice {
-    out: Arc<Mutex<io::Stdout>>,
-    gone: Arc<AtomicBool>,
-}
-
-impl Voice {
-    /// Says a word. Where nobody listens any more, that is remembered.
-    fn say(&self, word: &Told) {
-        let mut bytes = line(word);
-        bytes.push(b'\n');
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if out.write_all(&bytes).and_then(|()| out.flush()).is_err() {
-            self.gone.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
-    }
-}
 
 pub(in crate::cli) fn run(globals: &Globals, _: Args) -> Result<Exit, Failure> {
     if io::stdin().is_terminal() {
         return Err(Failure::say(Exit::Usage, "agent answers a copy of this program over SSH, not a person")
             .hint("redistribute --on USER@HOST, or --service-center USER@HOST, starts it"));
     }
-    let mut input = BufReader::with_capacity(1 << 16, io::stdin());
-    let voice = Voice { out: Arc::new(Mutex::new(io::stdout())), gone: Arc::default() };
+    let stream = |from: io::Result<OwnedFd>| from.map(File::from).map_err(|e| Failure::new(Exit::Io, e));
+    let own = Patient { input: stream(io::stdin().as_fd().try_clone_to_owned())?, patience: PATIENCE };
+    let out = stream(io::stdout().as_fd().try_clone_to_owned())?;
+    let mut input = BufReader::with_capacity(1 << 16, own);
     let failed = |failure: &Failure| Told::Failed {
         exit: failure.exit.code(),
         text: format!("{:#}", failure.error),
@@ -67,11 +54,15 @@ pub(in crate::cli) fn run(globals: &Globals, _: Args) -> Result<Exit, Failure> {
     let greeting = match greeting(&mut input) {
         Ok(greeting) => greeting,
         Err(failure) => {
+            let voice = Voice::new(out, PATIENCE);
             voice.say(&failed(&failure));
+            voice.finish();
             return Ok(failure.exit);
         }
     };
     let patience = Duration::from_secs(greeting.patience.clamp(2, 600));
+    input.get_mut().patience = patience;
+    let voice = Voice::new(out, patience);
     called_by(&bounded(greeting.who));
     let ticking = voice.clone();
     std::thread::spawn(move || {
@@ -91,13 +82,18 @@ pub(in crate::cli) fn run(globals: &Globals, _: Args) -> Result<Exit, Failure> {
                 count
             })
         }
-        Request::Plan { ask, acts } => plan_of(globals, &ask, acts).map(|survey| tell_plan(&voice, survey)),
-        Request::Issue(order) => issue(globals, &voice, input, *order, patience),
+        Request::Plan { ask, acts, services } => {
+            plan_of(globals, &ask, acts, services).map(|survey| tell_plan(&voice, survey))
+        }
+        Request::Aside(looking) => look_after(globals, &voice, &mut input, *looking),
+        Request::Expected { server, parcels } => expected(globals, &voice, &name::normal(&server), &parcels),
+        Request::Issue(order) => issue(globals, &voice, input, *order),
     };
     match done {
         Ok(items) => voice.say(&Told::End { items }),
         Err(failure) => voice.say(&failed(&failure)),
     }
+    voice.finish();
     Ok(Exit::Done)
 }
 
@@ -141,12 +137,58 @@ fn failures(
     Ok(records.len() as u64)
 }
 
+fn expected(globals: &Globals, voice: &Voice, server: &str, parcels: &[Parcel]) -> Result<u64, Failure> {
+    let reasons = expected_here(globals, server, parcels)?;
+    tell_aside(voice, &reasons);
+    Ok(reasons.len() as u64)
+}
+
+fn tell_aside(voice: &Voice, reasons: &[Reason]) {
+    for some in reasons.chunks(STEP) {
+        voice.say(&Told::Aside { reasons: some.to_vec(), notes: Vec::new() });
+    }
+}
+
 /// A plan that is to be issued has to stay what it is: what earlier sessions left open is looked up first.
-fn plan_of(globals: &Globals, ask: &Ask, acts: bool) -> Result<Survey, Failure> {
+fn plan_of(globals: &Globals, ask: &Ask, acts: bool, services: bool) -> Result<Survey, Failure> {
     if acts {
         evidence::take_up(globals, Some(ask))?;
     }
-    survey(globals, ask, Look::Present)
+    let survey = survey(globals, ask, Look::Present)?;
+    if services && survey.is_done() {
+        nothing_left(globals, &survey)?;
+    }
+    Ok(survey)
+}
+
+/// Who of the plan that the caller saw is to be set aside, and that plan without them: this machine would issue it, and
+/// its network reaches the recipients.
+fn look_after(
+    globals: &Globals,
+    voice: &Voice,
+    input: &mut impl BufRead,
+    looking: Looking,
+) -> Result<u64, Failure> {
+    let (shown, _) = plan(input)?;
+    let mut survey = survey(globals, &looking.ask, Look::Present)?;
+    is_same(&shown, &survey)?;
+    let wanted: HashSet<String> = looking.commands.into_iter().collect();
+    let commands = survey.open_jobs().flat_map(|job| job.commands.iter().map(move |command| (job, command)));
+    let commands = commands.filter(|(_, command)| wanted.contains(&command.id));
+    let found = look(globals, &survey, looking.check, commands, looking.expected)?;
+    tell_aside(voice, &found.reasons());
+    voice.say(&Told::Aside { reasons: Vec::new(), notes: found.notes.clone() });
+    if found.is_empty() {
+        return Ok(0);
+    }
+    survey.plan = survey.without(globals, &found)?;
+    Ok(tell_plan(voice, survey))
+}
+
+/// The plan that the caller saw is the one that the logs give now.
+fn is_same(shown: &Plan, survey: &Survey) -> Result<(), Failure> {
+    let differences = compare(shown, &survey.plan);
+    if differences.is_empty() { Ok(()) } else { Err(super::differs(&differences)) }
 }
 
 fn tell_plan(voice: &Voice, survey: Survey) -> u64 {
@@ -171,54 +213,63 @@ fn word(input: &mut impl BufRead, heard: &mut u64) -> Result<Sent, Failure> {
     serde_json::from_slice(&bytes).map_err(|e| wrong(format!("the plan is not understood: {e}")))
 }
 
-/// The plan that the caller saw.
-fn plan(input: &mut impl BufRead) -> Result<Plan, Failure> {
+/// The plan that the caller saw, and who is not in it though it failed.
+fn plan(input: &mut impl BufRead) -> Result<(Plan, Aside), Failure> {
     let mut heard = 0;
     let mut next = || word(&mut *input, &mut heard);
     let Sent::Plan(mut plan) = next()? else { return Err(wrong("no plan came: nothing was approved")) };
+    let mut aside = Aside::default();
     plan.jobs.clear();
     loop {
         match next()? {
             Sent::Job(job) if (plan.jobs.len() as u64) < MOST_JOBS => plan.jobs.push(*job),
-            Sent::Go { jobs } if jobs == plan.jobs.len() as u64 => return Ok(*plan),
+            Sent::Aside(reasons) => aside.take(reasons),
+            Sent::Go { jobs } if jobs == plan.jobs.len() as u64 => return Ok((*plan, aside)),
             Sent::Still => {}
             _ => return Err(wrong("the plan was cut off: nothing was approved")),
         }
     }
 }
 
+/// The command of the plan that is meant: by its job, and by what was approved of it. Where others of its job were set
+/// aside, its own number in it may be another.
+fn approved(plan: &Plan, consent: &Consent) -> Option<Approved> {
+    let of = consent.id.rsplit_once('.').map_or("", |(job, _)| job);
+    let job = plan.jobs.iter().find(|job| job.id == of)?;
+    let command = job.commands.iter().find(|command| command.hash == consent.hash)?;
+    Some(Approved::of(job, &Rebuilt { id: consent.id.clone(), ..command.clone() }, Vec::new()))
+}
+
 fn issue(
     globals: &Globals,
     voice: &Voice,
-    mut input: BufReader<io::Stdin>,
+    mut input: BufReader<Patient>,
     order: Order,
-    patience: Duration,
 ) -> Result<u64, Failure> {
-    let shown = plan(&mut input)?;
+    let (shown, aside) = plan(&mut input)?;
     let pace = Pace::read(order.pace)?;
     let stop = Arc::new(Stop::default());
-    listen(input, &stop, voice, patience);
+    listen(input, &stop, voice);
     evidence::take_up(globals, Some(&order.ask))?;
-    let survey = survey(globals, &order.ask, Look::Present)?;
+    let mut survey = survey(globals, &order.ask, Look::Present)?;
     survey.may_issue()?;
-    let differences = compare(&shown, &survey.plan);
-    if !differences.is_empty() {
-        return Err(super::differs(&differences));
-    }
-    let mut approved = Vec::new();
+    // What is asked for now names a period and logs, and so seems to be a part.
+    survey.whole = order.whole;
+    survey.set_aside(globals, aside)?;
+    is_same(&shown, &survey)?;
+    let mut commands = Vec::new();
     for consent in &order.approve {
-        let found = survey.job_of(&consent.id).filter(|(_, command)| command.hash == consent.hash);
-        let Some((job, command)) = found else {
+        let Some(approved) = approved(&survey.plan, consent) else {
             return Err(wrong(format!("{} is not the command that was approved: nothing was", consent.id)));
         };
-        approved.push(Approved::of(job, command, Vec::new()));
+        commands.push(approved);
     }
     let keys = again(&survey, &order.again)?;
     if stop.is_asked() {
         return Err(Failure::say(Exit::TryAgain, "the caller is gone: nothing was approved"));
     }
     let journal = open_journal(globals)?;
-    let (may, refused) = consented(globals, &journal, approved, &keys)?;
+    let (may, refused) = consented(globals, &journal, commands, &keys)?;
     voice.say(&Told::Consented { refused });
     stop_on_signals(&stop)?;
     let mut events = |event: &Event| {
@@ -234,33 +285,27 @@ fn issue(
     Ok(1)
 }
 
-/// Hears the caller while commands run: a word to stop, or its silence.
-#[expect(clippy::disallowed_methods, reason = "measures the caller's silence")]
-fn listen(mut input: BufReader<io::Stdin>, stop: &Arc<Stop>, voice: &Voice, patience: Duration) {
-    let heard = Arc::new(Mutex::new(Instant::now()));
-    let (of_reader, reader_stop) = (Arc::clone(&heard), Arc::clone(stop));
+/// Hears the caller while commands run: a word to stop, its silence, or that it takes nothing more.
+fn listen(mut input: BufReader<Patient>, stop: &Arc<Stop>, voice: &Voice) {
+    let of_reader = Arc::clone(stop);
     std::thread::spawn(move || {
         loop {
             let word =
                 read_line(&mut input).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            *of_reader.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             match word {
-                Some(Sent::Stop { kill: true }) => reader_stop.kill(),
-                Some(Sent::Stop { kill: false }) => reader_stop.finish(),
+                Some(Sent::Stop { kill: true }) => of_reader.kill(),
+                Some(Sent::Stop { kill: false }) => of_reader.finish(),
                 Some(_) => {}
-                // The end of the conversation, or nonsense: nothing more is started.
-                None => return reader_stop.finish(),
+                // The end of the conversation, silence, or nonsense: nothing more is started.
+                None => return of_reader.finish(),
             }
         }
     });
     let (stop, voice) = (Arc::clone(stop), voice.clone());
     std::thread::spawn(move || {
-        loop {
+        while !voice.is_gone() {
             std::thread::sleep(Duration::from_millis(200));
-            let silence = heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-            if silence > patience || voice.is_gone() {
-                return stop.finish();
-            }
         }
+        stop.finish();
     });
 }

@@ -11,7 +11,7 @@ use super::far::Far;
 use super::record::{person, tell_center};
 use super::surveyed::{Survey, is_open, journal};
 use super::wire::Words;
-use super::{Args, network};
+use super::{Args, check};
 use crate::alert::name::same;
 use crate::redistribution::issue::{self, Approved, Verdict};
 use crate::redistribution::plan::{Grade, Job, Rebuilt};
@@ -227,16 +227,18 @@ pub(super) fn without_a_screen(
     let pace = Pace::of(args)?;
     let (mut chosen, mut left) = chosen(survey, wanted)?;
     named_again(survey, &args.again, &mut chosen)?;
-    let found = aside::look(globals, survey, network(args, survey), chosen.iter().copied())?;
+    let found = aside::look(globals, survey, check(args), chosen.iter().copied(), Vec::new())?;
     let (chosen, set_aside, aside) = narrowed(globals, survey, chosen, &found)?;
     left.extend(set_aside);
     let approved: Vec<Approved> =
         chosen.iter().map(|(job, command)| Approved::of(job, command, Vec::new())).collect();
     found.notes.iter().for_each(|note| show::tell(format_args!("autoticket: {note}")));
-    survey.aside = aside;
+    (survey.aside, survey.found) = (aside, found);
     let survey = &*survey;
     if survey.is_done() && args.again.is_empty() {
-        nothing_left(globals, survey)?;
+        if !args.dry_run {
+            nothing_left(globals, survey)?;
+        }
         return super::listed::nothing(globals, survey);
     }
     if args.dry_run {
@@ -383,6 +385,7 @@ pub(super) fn serviced(
 }
 
 /// The same where a look at all of it found nothing to do; a part, or a look without a state, is remembered by nobody.
+/// The machine that made the plan remembers it, and did so as it made it.
 pub(super) fn nothing_left(globals: &Globals, survey: &Survey) -> Result<(), Failure> {
     if survey.on.is_some() || !survey.is_whole() || !globals.state_folder().is_dir() {
         return Ok(());

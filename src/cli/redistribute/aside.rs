@@ -5,17 +5,40 @@
 
 use super::super::{Failure, Globals, rules_folder, show};
 use super::surveyed::{Survey, folder};
+use super::wire::{Parcel, Reason};
 use crate::alert::name;
 use crate::diagnosis::{Alone, Finding, Limits, Port, Target, connect, diagnose};
 use crate::location::{Record, Stated, verify};
 use crate::outage::{Expectation, Subject};
-use crate::redistribution::plan::{Job, Rebuilt};
-use crate::rules::redistribution::Reachability;
+use crate::redistribution::plan::{Job, Plan, Rebuilt};
+use crate::rules::redistribution::{Reachability, ServerRule};
 use crate::service::outages::Outages;
 use crate::store::{Access, Store};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
+
+/// Whether recipients are asked if they answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Check {
+    /// As the rules of the machine that issues say.
+    Rules,
+    /// The same, and by ping where they say nothing.
+    Always,
+    Never,
+}
+
+impl Check {
+    fn network(self, rule: &ServerRule) -> Reachability {
+        match (self, rule.reachability) {
+            (Check::Never, _) => Reachability::Off,
+            (Check::Always, Reachability::Off) => Reachability::Ping,
+            (_, configured) => configured,
+        }
+    }
+}
 
 /// Who is set aside, and why.
 #[derive(Debug, Default)]
@@ -26,6 +49,8 @@ pub(super) struct Aside {
     expected: HashMap<(Vec<String>, String), String>,
     /// What the operator must know of the asking.
     pub(super) notes: Vec<String>,
+    /// The plan without them, where another machine makes it.
+    pub(super) plan: Option<Plan>,
 }
 
 impl Aside {
@@ -41,52 +66,83 @@ impl Aside {
         }
         self.expected.get(&(packages.to_vec(), name)).cloned()
     }
+
+    /// Takes in what was found elsewhere, or before; what is known already stays.
+    pub(super) fn take(&mut self, reasons: Vec<Reason>) {
+        for Reason { recipient, packages, why } in reasons {
+            let name = name::normal(&recipient);
+            match packages {
+                Some(packages) => self.expected.entry((packages, name)).or_insert(why),
+                None => self.unreachable.entry(name).or_insert(why),
+            };
+        }
+    }
+
+    /// As it travels, in an order of its own.
+    pub(super) fn reasons(&self) -> Vec<Reason> {
+        let of = |recipient: &String, packages: Option<&Vec<String>>, why: &String| Reason {
+            recipient: recipient.clone(),
+            packages: packages.cloned(),
+            why: why.clone(),
+        };
+        let unreachable = self.unreachable.iter().map(|(name, why)| of(name, None, why));
+        let expected = self.expected.iter().map(|((packages, name), why)| of(name, Some(packages), why));
+        let mut all: Vec<Reason> = unreachable.chain(expected).collect();
+        all.sort();
+        all
+    }
 }
 
-/// Looks after the recipients of these commands: notices first, then the network after the others.
+/// Looks after the recipients of these commands: notices first, then the network after the others. The machine that
+/// issues them looks, whose network reaches them; `told`: whom somebody else knows to be in an outage.
 pub(super) fn look<'s>(
     globals: &Globals,
     survey: &Survey,
-    network: Reachability,
+    check: Check,
     commands: impl Iterator<Item = (&'s Job, &'s Rebuilt)>,
+    told: Vec<Reason>,
 ) -> Result<Aside, Failure> {
-    let mut parcels: BTreeSet<(&[String], &str)> = BTreeSet::new();
+    let mut parcels: BTreeMap<&[String], BTreeSet<&str>> = BTreeMap::new();
+    let mut ids = Vec::new();
     for (job, command) in commands {
-        parcels.extend(command.recipients.iter().map(|name| (&job.packages[..], name.as_str())));
+        parcels.entry(&job.packages).or_default().extend(command.recipients.iter().map(String::as_str));
+        ids.push(command.id.clone());
     }
+    let parcel = |(packages, names): (&[String], BTreeSet<&str>)| Parcel {
+        packages: packages.to_vec(),
+        recipients: names.into_iter().map(str::to_owned).collect(),
+    };
+    let mut parcels: Vec<Parcel> = parcels.into_iter().map(parcel).collect();
+    parcels.retain(|parcel| !parcel.recipients.is_empty());
     let mut aside = Aside::default();
+    aside.take(told);
     if parcels.is_empty() {
-        return Ok(aside);
-    }
-    if survey.on.is_some() {
-        if network != Reachability::Off {
-            let note =
-                "recipients were not asked whether they answer: their server is another machine (--on)";
-            aside.notes.push(note.to_owned());
-        }
         return Ok(aside);
     }
     let now = globals.now()?;
     let store = globals.store(Access::Read).ok();
-    let mut records: HashMap<&str, Option<Record>> = HashMap::new();
-    for (_, name) in &parcels {
-        records.entry(name).or_insert_with(|| record_of(store.as_ref()?, name));
+    let records = records_of(store.as_ref(), &parcels);
+    if let Some(store) = &store {
+        aside.take(posted(store, &records, &survey.server, &parcels, now)?);
     }
-    let outages =
-        store.as_ref().and_then(|store| Outages::open(store, Vec::new()).ok().map(|open| (store, open)));
-    if let Some((store, outages)) = &outages {
-        for (packages, name) in &parcels {
-            let record = records.get(name).and_then(Option::as_ref);
-            if let Some(why) = expected(store, outages, &survey.server, packages, name, record, now)? {
-                aside.expected.insert((packages.to_vec(), name::normal(name)), why);
+    if let Some(far) = &survey.on {
+        return far.aside(survey, check, ids, aside.reasons());
+    }
+    if let Some(center) = &survey.center {
+        match center.expected(&survey.server, &parcels) {
+            Ok(reasons) => aside.take(reasons),
+            Err(failure) => {
+                let (name, why) = (center.name(), failure.line());
+                aside.notes.push(format!("outages posted at {name} do not count here: {why}"));
             }
         }
     }
-    let left: BTreeMap<String, Target> = parcels
-        .iter()
-        .filter(|(packages, name)| aside.why(packages, name).is_none())
+    let network = check.network(&survey.rule);
+    let all = parcels.iter().flat_map(|parcel| parcel.recipients.iter().map(move |name| (parcel, name)));
+    let left: BTreeMap<String, Target> = all
+        .filter(|(parcel, name)| aside.why(&parcel.packages, name).is_none())
         .map(|(_, name)| {
-            let ips = records.get(name).and_then(Option::as_ref).map(|record| &record.ips[..]);
+            let ips = records.get(name.as_str()).and_then(Option::as_ref).map(|record| &record.ips[..]);
             let address = ips.unwrap_or_default().iter().find_map(|ip| ip.parse().ok());
             (name::normal(name), Target { address, ..Target::named(name::normal(name)) })
         })
@@ -147,6 +203,46 @@ pub(super) fn look<'s>(
         aside.notes.push(format!("{many} could not be asked and are not set aside: {first}"));
     }
     Ok(aside)
+}
+
+/// Who of these is in an outage that is posted here.
+pub(super) fn expected_here(
+    globals: &Globals,
+    server: &str,
+    parcels: &[Parcel],
+) -> Result<Vec<Reason>, Failure> {
+    let store = globals.store(Access::Read)?;
+    let records = records_of(Some(&store), parcels);
+    posted(&store, &records, server, parcels, globals.now()?)
+}
+
+/// The device record of each recipient.
+fn records_of<'p>(store: Option<&Store>, parcels: &'p [Parcel]) -> HashMap<&'p str, Option<Record>> {
+    let mut records = HashMap::new();
+    for name in parcels.iter().flat_map(|parcel| &parcel.recipients) {
+        records.entry(name.as_str()).or_insert_with(|| record_of(store?, name));
+    }
+    records
+}
+
+fn posted(
+    store: &Store,
+    records: &HashMap<&str, Option<Record>>,
+    server: &str,
+    parcels: &[Parcel],
+    now: Timestamp,
+) -> Result<Vec<Reason>, Failure> {
+    let mut reasons = Vec::new();
+    let Ok(outages) = Outages::open(store, Vec::new()) else { return Ok(reasons) };
+    for Parcel { packages, recipients } in parcels {
+        for name in recipients {
+            let record = records.get(name.as_str()).and_then(Option::as_ref);
+            if let Some(why) = expected(store, &outages, server, packages, name, record, now)? {
+                reasons.push(Reason { recipient: name::normal(name), packages: Some(packages.clone()), why });
+            }
+        }
+    }
+    Ok(reasons)
 }
 
 /// The notice that holds for a recipient now, or for what it is sent.

@@ -7,10 +7,12 @@ use super::super::world::{environment, who};
 use super::super::{Exit, Failure, Globals, show};
 use super::Ask;
 use super::approve::{Done, Left, Pace};
+use super::aside::{Aside, Check};
 use super::record::person;
 use super::surveyed::{Survey, rules};
 use super::wire::{
-    Caller, Consent, Greeting, MOST, MOST_JOBS, Order, Request, STEP, Sent, Told, VERSION, line,
+    Caller, Consent, Greeting, Looking, MOST, MOST_ASKED, MOST_JOBS, Order, Parcel, Reason, Request, STEP,
+    Sent, Told, VERSION, line,
 };
 use crate::alert::name;
 use crate::redistribution::issue::{Approved, Verdict};
@@ -137,8 +139,90 @@ impl Far {
         Ok(closed)
     }
 
-    /// The plan of that machine. Nothing is approved or issued by it.
-    pub(super) fn survey(&self, globals: &Globals, ask: Ask, acts: bool) -> Result<Survey, Failure> {
+    /// Who of these is in an outage that is posted at the service center.
+    pub(super) fn expected(&self, server: &str, parcels: &[Parcel]) -> Result<Vec<Reason>, Failure> {
+        let mut reasons = Vec::new();
+        let some = |Parcel { packages, recipients }: &Parcel| {
+            let packages = packages.clone();
+            let part =
+                move |part: &[String]| Parcel { packages: packages.clone(), recipients: part.to_vec() };
+            recipients.chunks(MOST_ASKED).map(part).collect::<Vec<_>>()
+        };
+        let mut parcels = parcels.iter().flat_map(some).peekable();
+        while let Some(first) = parcels.next() {
+            let mut many = first.recipients.len();
+            let mut asked = vec![first];
+            while let Some(next) = parcels.next_if(|next| many + next.recipients.len() <= MOST_ASKED) {
+                many += next.recipients.len();
+                asked.push(next);
+            }
+            let mut talk = self.ask(Request::Expected { server: server.to_owned(), parcels: asked })?;
+            let mut heard = 0;
+            loop {
+                match talk.hear()? {
+                    Told::Aside { reasons: more, .. } if heard + more.len() <= many => {
+                        heard += more.len();
+                        reasons.extend(more);
+                    }
+                    Told::End { items } if items == heard as u64 => break,
+                    other => return Err(talk.out_of_turn(&other)),
+                }
+            }
+            talk.close()?;
+        }
+        Ok(reasons)
+    }
+
+    /// Has that machine look after the recipients of these commands, which it will issue. Besides those whom it finds,
+    /// those are set aside whom we know to be in an outage. Gives the plan without them, too.
+    pub(super) fn aside(
+        &self,
+        survey: &Survey,
+        check: Check,
+        commands: Vec<String>,
+        expected: Vec<Reason>,
+    ) -> Result<Aside, Failure> {
+        let harmless = |failure: Failure| Failure {
+            error: failure.error.context(format!("{} looked after nobody: nothing was issued", self.address)),
+            ..failure
+        };
+        let looking = Looking { ask: survey.ask.clone(), check, commands, expected };
+        let mut talk = self.ask(Request::Aside(Box::new(looking))).map_err(harmless)?;
+        talk.say_plan(&survey.plan, &[]).map_err(harmless)?;
+        talk.say(&Sent::Go { jobs: survey.plan.jobs.len() as u64 }).map_err(harmless)?;
+        let (mut aside, mut jobs) = (Aside::default(), Vec::new());
+        loop {
+            match talk.hear().map_err(harmless)? {
+                Told::Aside { reasons, notes } if aside.plan.is_none() => {
+                    aside.take(reasons);
+                    aside.notes.extend(notes);
+                }
+                Told::Plan(head) if aside.plan.is_none() => aside.plan = Some(head.plan),
+                Told::Job(job) if aside.plan.is_some() && (jobs.len() as u64) < MOST_JOBS => jobs.push(*job),
+                Told::End { items } if items == jobs.len() as u64 => break,
+                other => return Err(talk.out_of_turn(&other)),
+            }
+        }
+        talk.close().map_err(harmless)?;
+        if aside.plan.is_none() && !aside.is_empty() {
+            let text = format!("{} sets recipients aside and tells no plan without them", self.address);
+            return Err(Failure::say(Exit::Data, text));
+        }
+        if let Some(plan) = &mut aside.plan {
+            plan.jobs = jobs;
+        }
+        Ok(aside)
+    }
+
+    /// The plan of that machine. Nothing is approved or issued by it. `services`: where nothing is left, that is
+    /// remembered there as its servicing.
+    pub(super) fn survey(
+        &self,
+        globals: &Globals,
+        ask: Ask,
+        acts: bool,
+        services: bool,
+    ) -> Result<Survey, Failure> {
         let (logs, rules) = rules(globals)?;
         let harmless = |failure: Failure| Failure {
             error: failure
@@ -146,7 +230,7 @@ impl Far {
                 .context(format!("no plan came from {}: nothing was approved or issued", self.address)),
             ..failure
         };
-        let mut talk = self.ask(Request::Plan { ask: Box::new(ask), acts }).map_err(harmless)?;
+        let mut talk = self.ask(Request::Plan { ask: Box::new(ask), acts, services }).map_err(harmless)?;
         let mut head = match talk.hear().map_err(harmless)? {
             Told::Plan(head) => *head,
             other => return Err(talk.out_of_turn(&other)),
@@ -178,12 +262,13 @@ impl Far {
         let consent = |one: &Approved| Consent { id: one.id.clone(), hash: one.hash.clone() };
         let order = Order {
             ask: survey.ask.clone(),
+            whole: survey.whole,
             approve: approved.iter().map(consent).collect(),
             again: again.iter().cloned().collect(),
             pace: pace.words.clone(),
         };
         let mut far = Course::default();
-        let done = self.follow(order, &survey.plan, stop, &mut far, events);
+        let done = self.follow(order, survey, stop, &mut far, events);
         // Its summary was all that was still to be said.
         match (done, far.summary.take()) {
             (Ok(()), Some(summary)) => Ok(Done { summary, notes: far.notes, refused: far.refused }),
@@ -199,17 +284,15 @@ impl Far {
     fn follow(
         &self,
         order: Order,
-        plan: &Plan,
+        survey: &Survey,
         stop: &Arc<Stop>,
         far: &mut Course,
         events: &mut dyn FnMut(&Event),
     ) -> Result<(), Failure> {
         let mut talk = self.ask(Request::Issue(Box::new(order)))?;
-        let head = Plan { jobs: Vec::new(), ..plan.clone() };
-        talk.say(&Sent::Plan(Box::new(head)))?;
-        for job in &plan.jobs {
-            talk.say(&Sent::Job(Box::new(job.clone())))?;
-        }
+        // The plan that holds what was approved.
+        let plan = survey.found.plan.as_ref().unwrap_or(&survey.plan);
+        talk.say_plan(plan, &survey.found.reasons())?;
         far.sent = true;
         talk.say(&Sent::Go { jobs: plan.jobs.len() as u64 })?;
         talk.stop = Some(Arc::clone(stop));
@@ -306,6 +389,16 @@ impl Talk {
 
     fn say(&mut self, word: &Sent) -> Result<(), Failure> {
         self.link.send(&line(word)).map_err(failed)
+    }
+
+    /// The plan as it was shown, and who is not in it though it failed; the word to go on is still to be said.
+    fn say_plan(&mut self, plan: &Plan, aside: &[Reason]) -> Result<(), Failure> {
+        let head = Plan { jobs: Vec::new(), ..plan.clone() };
+        self.say(&Sent::Plan(Box::new(head)))?;
+        for job in &plan.jobs {
+            self.say(&Sent::Job(Box::new(job.clone())))?;
+        }
+        aside.chunks(STEP).try_for_each(|some| self.say(&Sent::Aside(some.to_vec())))
     }
 
     /// The next word that says something.

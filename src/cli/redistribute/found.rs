@@ -52,6 +52,8 @@ pub(super) struct Survey {
     pub(super) sources: Option<Sources>,
     /// Who was set aside, and why; the plan has them in no command.
     pub(super) aside: Vec<(String, String)>,
+    /// The same as it was found: another machine makes the plan without them by it.
+    pub(super) found: Aside,
 }
 
 /// What was read, in numbers.
@@ -90,9 +92,11 @@ impl Read {
 }
 
 impl Survey {
-    /// The plan without those who are set aside; of one that was made elsewhere, as it is.
+    /// The plan without those who are set aside; one that was made elsewhere is made there.
     pub(super) fn without(&self, globals: &Globals, aside: &Aside) -> Result<Plan, Failure> {
-        let Some(sources) = &self.sources else { return Ok(self.plan.clone()) };
+        let Some(sources) = &self.sources else {
+            return Ok(aside.plan.as_ref().unwrap_or(&self.plan).clone());
+        };
         let store = globals.store(Access::Read).ok();
         let journal = if self.damage.is_none() { journal(globals)? } else { None };
         let (journal, store) = (journal.as_ref(), store.as_ref());
@@ -103,14 +107,16 @@ impl Survey {
     }
 
     /// Sets recipients aside in the plan itself.
-    pub(super) fn set_aside(&mut self, globals: &Globals, aside: &Aside) -> Result<(), Failure> {
+    pub(super) fn set_aside(&mut self, globals: &Globals, mut aside: Aside) -> Result<(), Failure> {
         if aside.is_empty() {
             self.plan.notes.extend(aside.notes.iter().cloned());
             return Ok(());
         }
-        self.plan = self.without(globals, aside)?;
+        self.plan = self.without(globals, &aside)?;
         let all = self.plan.jobs.iter().flat_map(|job| &job.recipients.aside);
         self.aside = all.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        aside.plan = None;
+        self.found = aside;
         Ok(())
     }
 
@@ -192,6 +198,7 @@ impl Survey {
             on,
             sources: None,
             aside: Vec::new(),
+            found: Aside::default(),
         }
     }
 

@@ -265,6 +265,7 @@ pub(super) fn survey(globals: &Globals, ask: &Ask, look: Look) -> Result<Survey,
         on,
         sources: Some(sources),
         aside: Vec::new(),
+        found: Aside::default(),
     })
 }
 

@@ -5,6 +5,7 @@
 
 use super::Ask;
 use super::approve::Left;
+use super::aside::Check;
 use super::surveyed::Read;
 use crate::redistribution::join::Record;
 use crate::redistribution::plan::{Job, Plan};
@@ -15,12 +16,14 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead};
 
 /// Both sides have to speak this.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// A line is at most this long, and all lines of one side together.
 pub(super) const MOST_LINE: u64 = 64 << 20;
 pub(super) const MOST: u64 = 1 << 30;
-/// Records or confirmations in one line.
+/// Records, confirmations or reasons in one line.
 pub(super) const STEP: usize = 1000;
+/// Recipients that are asked for in one conversation.
+pub(super) const MOST_ASKED: usize = 100_000;
 /// Jobs of a plan that comes from elsewhere.
 pub(super) const MOST_JOBS: u64 = 1_000_000;
 
@@ -62,9 +65,44 @@ pub(super) enum Request {
         ask: Box<Ask>,
         /// It is to be issued: what earlier sessions left open is looked up first.
         acts: bool,
+        /// Where nothing is left to do, that is a servicing of the server.
+        services: bool,
     },
+    /// Who of a plan, which follows in lines of its own, is to be set aside, and the plan without them.
+    Aside(Box<Looking>),
+    /// Who of these is in an outage that is posted at this machine.
+    Expected { server: String, parcels: Vec<Parcel> },
     /// Issue commands of a plan, which follows in lines of its own.
     Issue(Box<Order>),
+}
+
+/// How recipients are looked after.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Looking {
+    pub(super) ask: Ask,
+    pub(super) check: Check,
+    /// Ids of the commands whose recipients are meant.
+    pub(super) commands: Vec<String>,
+    /// Whom the caller knows to be in an outage.
+    pub(super) expected: Vec<Reason>,
+}
+
+/// Packages and who is sent them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parcel {
+    pub(super) packages: Vec<String>,
+    pub(super) recipients: Vec<String>,
+}
+
+/// Why a recipient is set aside: of these packages, or of whatever it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reason {
+    pub(super) recipient: String,
+    pub(super) packages: Option<Vec<String>>,
+    pub(super) why: String,
 }
 
 /// What is approved, and how it is to be issued.
@@ -72,6 +110,8 @@ pub(super) enum Request {
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
     pub(super) ask: Ask,
+    /// The plan was one of all of the server, up to the present.
+    pub(super) whole: bool,
     pub(super) approve: Vec<Consent>,
     /// Keys of commands that are to be issued again.
     pub(super) again: Vec<String>,
@@ -102,6 +142,8 @@ pub(super) enum Sent {
     /// The plan as it was shown, without its jobs.
     Plan(Box<Plan>),
     Job(Box<Job>),
+    /// Who is not in the plan, though it failed.
+    Aside(Vec<Reason>),
     /// That were all jobs: begin.
     Go {
         jobs: u64,
@@ -123,6 +165,11 @@ pub(super) enum Told {
     Records(Vec<Record>),
     Plan(Box<Head>),
     Job(Box<Job>),
+    /// Who is set aside, and what the operator must know of the asking.
+    Aside {
+        reasons: Vec<Reason>,
+        notes: Vec<String>,
+    },
     /// The approvals are stored; nothing was approved of these.
     Consented {
         refused: Vec<Left>,
@@ -192,6 +239,7 @@ mod tests {
         for text in [
             r#"{"version":1,"patience":60,"who":{"name":"a","origin":"b"},"wants":{"shell":{"line":"id"}}}"#,
             r#"{"version":1,"patience":60,"who":{"name":"a","origin":"b"},"wants":{"failed":{"server":"x","until":"2026-03-01T00:00:00Z","more":1}}}"#,
+            r#"{"version":2,"patience":60,"who":{"name":"a","origin":"b"},"wants":{"expected":{"server":"x","parcels":[{"packages":[],"recipients":["a"],"why":"b"}]}}}"#,
             r#"{"version":1,"wants":"plan"}"#,
             "[]",
         ] {
