@@ -56,6 +56,18 @@ const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "WHO IS SET ASIDE",
+        &[
+            "Before anything is issued, recipients in a posted outage are set aside, and with \\fBreachability:\\fR in \
+             redistribution.yaml or \\fB--check\\fR those that do not answer. Each is shown with the notice or the finding and \
+             stays failed; commands are narrowed to the others, and it is those that are shown, approved and issued. Who could \
+             not be asked is not set aside. \\fB--list\\fR asks the network only with \\fB--check\\fR.",
+            "The machine that issues looks: with \\fB--on\\fR that server, by its own rules. Outages count wherever they are \
+             posted: in the state of the machine that issues, at its service center, and with \\fB--on\\fR in the state of the \
+             machine where the command is given.",
+        ],
+    ),
+    (
         "WHOSE STATE",
         &[
             "The state is its owner's, and nobody else opens it, root included. A command that is to run as another user \

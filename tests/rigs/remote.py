@@ -427,7 +427,7 @@ class Story:
         program = []
         self.proxy.limit = None
         if kind in ("reset", "silence"):
-            self.proxy.spared = chance.randrange(3)
+            self.proxy.spared = chance.choice((0, 1, 2, 2))
             # The first conversation makes the plan, the second looks after the recipients; the last begins as they do,
             # and says more.
             self.proxy.limit = chance.randrange(0 if self.proxy.spared < 2 else size // 2, size + 200)
