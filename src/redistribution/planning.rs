@@ -160,8 +160,7 @@ pub fn plan(
         .collect();
     let jobs = numbered(found, planning.recorded(&alone));
     planning.note_recovered();
-    let Planning { notes, .. } = planning;
-    let Selection { server, since, until, .. } = selection;
+    let (Planning { notes, .. }, Selection { server, since, until, .. }) = (planning, selection);
     Plan { schema: SCHEMA, server: server.clone(), since: *since, until: *until, jobs, notes }
 }
 

@@ -57,6 +57,7 @@ pub(super) struct Known<'h> {
 impl Part {
     const NONE: Part = Part { bytes: [0; CHUNK], same: [0; CHUNK], free: [0; CHUNK] };
 
+    #[expect(clippy::needless_range_loop, reason = "four arrays side by side")]
     fn fits(&self, line: &Chunk) -> bool {
         let mut wrong = 0;
         for at in 0..CHUNK {
