@@ -214,6 +214,23 @@ fn a_plan_that_the_logs_no_longer_give_sets_nobody_aside() {
 }
 
 #[test]
+fn what_is_approved_later_of_a_plan_is_issued_though_the_first_of_it_was_served() {
+    let server = Server::new("reachability: off");
+    server.fails("J42", &["node1"]);
+    server.fails("J43", &["node2"]);
+    let (head, shown) = server.plan(&ask(), false);
+    for (consent, id) in consents(&shown).into_iter().zip(["J1.1", "J2.1"]) {
+        let issued = server.asked(&order(&head["ask"], &[consent], &json!(false)), &shown);
+        assert_eq!(summary(&issued)["confirmed"], json!([id]), "{issued:?}");
+    }
+    // Once more, nothing of it is the plan any longer.
+    let refused = server.asked(&order(&head["ask"], &consents(&shown)[..1], &json!(false)), &shown);
+    let why = refused[0]["failed"]["text"].as_str().unwrap_or_default();
+    assert!(why.starts_with("the plan is not the one that the logs give now"), "{refused:?}");
+    assert_eq!(server.calls().len(), 2);
+}
+
+#[test]
 fn a_service_center_tells_which_recipients_are_in_an_outage_posted_there() {
     let server = Server::new("reachability: off");
     let window = ["--from", "2026-03-12T17:30:00Z", "--until", "2126-03-12T19:00:00Z"];

@@ -326,6 +326,7 @@ class Story:
         self.tally.check("on: the journal there knows who called", status == 0 and any("over SSH from 10.38.0.11" in o for o in origins),
                          str(origins))
         self.sets_aside()
+        self.stands_still()
         self.agents(log)
 
     def sets_aside(self):
@@ -367,6 +368,31 @@ class Story:
         self.check("serviced: a look at all of it", looked, 0, "nothing is left")
         again = self.on("--list", "--since", "servicing", "--service-center", "root@h1")
         self.check("serviced: is one", again, 0, "the last servicing of is38")
+        self.rules({})
+
+    def stands_still(self):
+        """The caller is stopped while is38 issues: it reads nothing and says nothing, and its connection stands."""
+        self.rules({}, parallel=1)
+        log, before = self.log(300 * [[]]), set(self.calls())
+        self.server.write("/run/dm.slow", "")
+        argv = self.center.inside("autoticket", "redistribute", "--on", TARGET, "--log", log, "--approve", "all")
+        work = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: len(self.calls()) > len(before) + 3, 20)
+        pids = [pid.decode() for pid in self.center.start("pgrep", "-f", "redistribute --on").stdout.split()]
+        self.center.must("kill", "-STOP", *pids)
+        idle = lambda: not self.server.start("pgrep", "-f", "autoticket agent|sbin/dm").stdout
+        self.tally.check("stopped: the agent ends by itself", until(idle, 20))
+        self.server.path("/run/dm.slow").unlink()
+        new, (status, journal) = set(self.calls()) - before, self.journal()
+        states = [row["state"] for row in journal["items"] if row["argv"][2] in {f"J{self.jobs - back}" for back in range(300)}]
+        self.tally.check("stopped: every command has its state", status == 0 and set(states) == {"confirmed", "approved"}
+                         and states.count("confirmed") == len(new), f"{status} {len(new)} {[(s, states.count(s)) for s in set(states)]}")
+        # nsenter stopped itself with what it waits for.
+        work.send_signal(signal.SIGCONT)
+        self.center.start("kill", "-CONT", *pids)
+        work.wait(timeout=60)
+        self.tally.check("stopped: the caller learns that not all was issued", work.returncode in (1, 75), str(work.returncode))
+        self.check("stopped: the rest is issued", self.on("--log", log, "--approve", "all"), 0, f"{300 - len(new)} confirmed")
         self.rules({})
 
     def agents(self, log):

@@ -171,7 +171,7 @@ fn look_after(
 ) -> Result<u64, Failure> {
     let (shown, _) = plan(input)?;
     let mut survey = survey(globals, &looking.ask, Look::Present)?;
-    is_same(&shown, &survey)?;
+    is_same(&shown, &survey.plan)?;
     let wanted: HashSet<String> = looking.commands.into_iter().collect();
     let commands = survey.open_jobs().flat_map(|job| job.commands.iter().map(move |command| (job, command)));
     let commands = commands.filter(|(_, command)| wanted.contains(&command.id));
@@ -186,9 +186,23 @@ fn look_after(
 }
 
 /// The plan that the caller saw is the one that the logs give now.
-fn is_same(shown: &Plan, survey: &Survey) -> Result<(), Failure> {
-    let differences = compare(shown, &survey.plan);
+fn is_same(shown: &Plan, now: &Plan) -> Result<(), Failure> {
+    let differences = compare(shown, now);
     if differences.is_empty() { Ok(()) } else { Err(super::differs(&differences)) }
+}
+
+/// The jobs of a plan of which something was approved. Others may have been served since it was shown: on a screen,
+/// one after the other is.
+fn part(plan: &Plan, approve: &[Consent]) -> Plan {
+    let wanted: HashSet<&str> = approve.iter().map(|consent| job_of(&consent.id)).collect();
+    let jobs = plan.jobs.iter().filter(|job| wanted.contains(job.id.as_str())).cloned().collect();
+    let Plan { schema, server, since, until, .. } = plan;
+    Plan { schema: *schema, server: server.clone(), since: *since, until: *until, jobs, notes: Vec::new() }
+}
+
+/// The job of a command, by their ids.
+fn job_of(command: &str) -> &str {
+    command.rsplit_once('.').map_or("", |(job, _)| job)
 }
 
 fn tell_plan(voice: &Voice, survey: Survey) -> u64 {
@@ -234,8 +248,7 @@ fn plan(input: &mut impl BufRead) -> Result<(Plan, Aside), Failure> {
 /// The command of the plan that is meant: by its job, and by what was approved of it. Where others of its job were set
 /// aside, its own number in it may be another.
 fn approved(plan: &Plan, consent: &Consent) -> Option<Approved> {
-    let of = consent.id.rsplit_once('.').map_or("", |(job, _)| job);
-    let job = plan.jobs.iter().find(|job| job.id == of)?;
+    let job = plan.jobs.iter().find(|job| job.id == job_of(&consent.id))?;
     let command = job.commands.iter().find(|command| command.hash == consent.hash)?;
     Some(Approved::of(job, &Rebuilt { id: consent.id.clone(), ..command.clone() }, Vec::new()))
 }
@@ -256,7 +269,7 @@ fn issue(
     // What is asked for now names a period and logs, and so seems to be a part.
     survey.whole = order.whole;
     survey.set_aside(globals, aside)?;
-    is_same(&shown, &survey)?;
+    is_same(&part(&shown, &order.approve), &part(&survey.plan, &order.approve))?;
     let mut commands = Vec::new();
     for consent in &order.approve {
         let Some(approved) = approved(&survey.plan, consent) else {
