@@ -9,8 +9,8 @@ use super::model::{Outcome, Run};
 use crate::alert::name::host;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What stands for a name: equal for all the ways in which one computer is written (case, short name or FQDN).
 pub(super) type Mark = u64;
@@ -133,16 +133,20 @@ const FAR: u32 = 22;
 #[derive(Debug)]
 pub(super) struct Marks {
     near: Box<[AtomicU64]>,
-    far: Box<[AtomicU64]>,
+    /// Made when the first is set: most logs name nobody who lacks something.
+    far: OnceLock<Box<[AtomicU64]>>,
     /// How often one was set that had not been.
     news: AtomicU64,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        let empty = |bits: u32| (0..1usize << (bits - 6)).map(|_| AtomicU64::new(0)).collect();
-        Self { near: empty(NEAR), far: empty(FAR), news: AtomicU64::new(0) }
+        Self { near: empty(NEAR), far: OnceLock::new(), news: AtomicU64::new(0) }
     }
+}
+
+fn empty(bits: u32) -> Box<[AtomicU64]> {
+    (0..1usize << (bits - 6)).map(|_| AtomicU64::new(0)).collect()
 }
 
 impl Marks {
@@ -153,7 +157,8 @@ impl Marks {
 
     pub(super) fn set(&self, mark: Mark) {
         let mut new = false;
-        for (table, bits) in [(&self.far, FAR), (&self.near, NEAR)] {
+        let far = self.far.get_or_init(|| empty(FAR));
+        for (table, bits) in [(far, FAR), (&self.near, NEAR)] {
             let (word, bit) = Self::places(mark, bits);
             new |= table[word].fetch_or(bit, Ordering::Relaxed) & bit == 0;
         }
@@ -173,7 +178,7 @@ impl Marks {
             let (word, bit) = Self::places(mark, bits);
             table[word].load(Ordering::Relaxed) & bit != 0
         };
-        held(&self.near, NEAR) && held(&self.far, FAR)
+        held(&self.near, NEAR) && self.far.get().is_some_and(|far| held(far, FAR))
     }
 }
 
