@@ -27,7 +27,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
              lacks its commands, they are taken from those of sudo, cron or a shell's history beside it.",
             "2. Failed distributions of the state, where there is one, are joined with the runs: by job number, else by \
              recipient, package and time. Recipients that succeeded since are left out, with the line that says so; \
-             older versions of a package are folded under the newer one.",
+             older versions of a package are folded under the newer one. Two that differ in a bare number alone \
+             (kb\\-1001, kb\\-1002; a date is none) may be two packages: neither is folded, and none of them is approved \
+             in bulk.",
             "3. The original command of each run is narrowed to the recipients that failed in the one way its rule \
              declares: \\fBreplace\\fR, \\fBinsert\\fR, \\fBlistfile\\fR or \\fBwhole\\fR. Parameters of single recipients \
              stay with them, in as many commands as there are groups. Where the narrowing cannot be proven, it is \
