@@ -69,14 +69,12 @@ fn agrees(reader: &Arc<Reader>, bytes: &[u8], undelivered: &[Run]) {
     thorough.block(bytes, 1);
     let found: Vec<Run> = kept.iter().collect();
     assert_eq!(found, thorough.finish().iter().collect::<Vec<_>>(), "{}", reader.rule().id);
-    // Large logs are read without the lines of what was delivered.
+    // Large logs are read without the lines of what was delivered: a run that lacks its start may begin with one.
     let left = |run: &Run| {
         let failed = run.recipients.iter().filter(|recipient| recipient.outcome.is_undelivered());
-        (
-            run.place.clone(),
-            run.outcome,
-            failed.map(|recipient| recipient.name.clone()).collect::<BTreeSet<_>>(),
-        )
+        let failed = failed.map(|recipient| (recipient.name.clone(), recipient.place.line));
+        let command = run.command.as_ref().map(|command| command.place.line);
+        (run.job.clone(), run.server.clone(), command, run.outcome, failed.collect::<BTreeSet<_>>())
     };
     let all: Vec<_> = found.iter().map(left).collect();
     for run in undelivered {
