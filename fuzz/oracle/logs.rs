@@ -3,7 +3,7 @@
 
 use autoticket::redistribution::engine::{Engine, Keep, Wanted, is_undelivered};
 use autoticket::redistribution::list::ListText;
-use autoticket::redistribution::model::{Narrowing, Run};
+use autoticket::redistribution::model::{Narrowing, Outcome, Run};
 use autoticket::redistribution::moment::Around;
 use autoticket::redistribution::nodeset;
 use autoticket::redistribution::plan::{Job, Plan};
@@ -73,7 +73,10 @@ fn agrees(reader: &Arc<Reader>, bytes: &[u8], undelivered: &[Run]) {
     let left = |run: &Run| {
         let failed = run.recipients.iter().filter(|recipient| recipient.outcome.is_undelivered());
         let failed = failed.map(|recipient| (recipient.name.clone(), recipient.place.line));
-        let command = run.command.as_ref().map(|command| command.place.line);
+        // A command that stands in a line of a delivery is passed over with it.
+        let passed =
+            |line: &u64| run.recipients.iter().any(|r| r.outcome == Outcome::Ok && r.place.line == *line);
+        let command = run.command.as_ref().map(|command| command.place.line).filter(|line| !passed(line));
         (run.job.clone(), run.server.clone(), command, run.outcome, failed.collect::<BTreeSet<_>>())
     };
     let all: Vec<_> = found.iter().map(left).collect();
