@@ -82,7 +82,7 @@ fn agrees(reader: &Arc<Reader>, bytes: &[u8], undelivered: &[Run]) {
     let all: Vec<_> = found.iter().map(left).collect();
     // Of deliveries alone, without a start, nothing can be left to do.
     let is_left =
-        |run: &&Run| run.command.is_some() || run.recipients.iter().any(|r| r.outcome.is_undelivered());
+        |run: &&Run| left(run).2.is_some() || run.recipients.iter().any(|r| r.outcome.is_undelivered());
     for run in undelivered.iter().filter(is_left) {
         assert!(all.contains(&left(run)), "{} loses {run:#?}", reader.rule().id);
     }
