@@ -75,7 +75,10 @@ fn agrees(reader: &Arc<Reader>, bytes: &[u8], undelivered: &[Run]) {
         let failed = run.recipients.iter().filter(|recipient| recipient.outcome.is_undelivered());
         let failed = failed.map(|recipient| (recipient.name.clone(), recipient.place.line));
         // A command that stands in a line of a delivery is passed over with it.
-        let passed = |line: &u64| lines[*line as usize - 1].windows(3).any(|text| text == b"=OK");
+        let passed = |line: &u64| {
+            let line = usize::try_from(line - 1).ok().and_then(|at| lines.get(at));
+            line.is_some_and(|line| line.windows(3).any(|text| text == b"=OK"))
+        };
         let command = run.command.as_ref().map(|command| command.place.line).filter(|line| !passed(line));
         (run.job.clone(), run.server.clone(), command, run.outcome, failed.collect::<BTreeSet<_>>())
     };
