@@ -3,7 +3,7 @@
 
 use autoticket::redistribution::engine::{Engine, Keep, Wanted, is_undelivered};
 use autoticket::redistribution::list::ListText;
-use autoticket::redistribution::model::{Narrowing, Outcome, Run};
+use autoticket::redistribution::model::{Narrowing, Run};
 use autoticket::redistribution::moment::Around;
 use autoticket::redistribution::nodeset;
 use autoticket::redistribution::plan::{Job, Plan};
